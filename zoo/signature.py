@@ -1,0 +1,73 @@
+"""The contract between a learner and the outside: one named endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from metazoo.errors import ExportError
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One endpoint of a learner: wire names in, wire names out.
+
+    Attributes:
+        name: Name of the endpoint on the wire, such as `adapt_predict`.
+        inputs: Wire name -> spec. Every spec carries its wire name and has
+            the tasks axis, of unknown size, first.
+        fn: Takes the inputs as keyword arguments and returns a flat dict
+            with exactly the keys of `outputs`, each with the tasks axis
+            first. It must be pure and traceable in a `tf.function`.
+        outputs: Wire names of what `fn` returns.
+        doc: What the endpoint does, for people and for the metadata file.
+    """
+
+    name: str
+    inputs: dict[str, tf.TensorSpec]
+    fn: Callable[..., dict[str, tf.Tensor]]
+    outputs: tuple[str, ...]
+    doc: str
+
+    def __post_init__(self) -> None:
+        """Refuses what can't be served.
+
+        Raises:
+            ExportError: If a name or a shape breaks the contract.
+        """
+        self._check_name("the signature", self.name)
+        if not self.inputs:
+            raise ExportError(f"signature {self.name!r} has no inputs")
+        for key, spec in self.inputs.items():
+            self._check_name("input", key)
+            self._check_spec(key, spec)
+        if not self.outputs:
+            raise ExportError(f"signature {self.name!r} has no outputs")
+        for key in self.outputs:
+            self._check_name("output", key)
+        if len(set(self.outputs)) != len(self.outputs):
+            raise ExportError(
+                f"signature {self.name!r} names an output twice: "
+                f"{list(self.outputs)}"
+            )
+
+    def _check_name(self, kind: str, name: str) -> None:
+        if not isinstance(name, str) or not name.isidentifier():
+            raise ExportError(
+                f"signature {self.name!r}: {kind} has the name {name!r}; "
+                "expected a Python identifier"
+            )
+
+    def _check_spec(self, key: str, spec: tf.TensorSpec) -> None:
+        if spec.name != key:
+            raise ExportError(
+                f"signature {self.name!r}: the spec of input {key!r} is "
+                f"named {spec.name!r}; give tf.TensorSpec(..., name={key!r})"
+            )
+        if not spec.shape.rank or spec.shape[0] is not None:
+            raise ExportError(
+                f"signature {self.name!r}: input {key!r} has shape "
+                f"{spec.shape}; the first axis must be None (tasks)"
+            )
