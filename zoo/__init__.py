@@ -1,0 +1,119 @@
+"""The TensorFlow/Keras production model zoo for meta-learning.
+
+Public names are imported on first use, so that ``import metazoo`` and
+``metazoo.list_presets()`` answer without importing TensorFlow. Model classes
+go by the paper's name (``metazoo.ProtoNet``) and come from the registry.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metazoo._lazy import resolve as _resolve
+
+if TYPE_CHECKING:
+    from metazoo.base import EpisodicLearner, MetaLearner
+    from metazoo.data import ClassDataset, Episode, EpisodeSampler
+    from metazoo.errors import (
+        DataError,
+        EpisodeError,
+        ExportError,
+        MetazooError,
+        PresetError,
+        RecipeError,
+        SecondOrderError,
+        ServingError,
+    )
+    from metazoo.presets import (
+        PresetInfo,
+        fetch,
+        from_preset,
+        list_presets,
+        save_to_preset,
+        upload_preset,
+    )
+    from metazoo.registry import get_method, list_methods
+
+    __version__: str
+
+__all__ = [
+    "ClassDataset",
+    "DataError",
+    "Episode",
+    "EpisodeError",
+    "EpisodeSampler",
+    "EpisodicLearner",
+    "ExportError",
+    "MetaLearner",
+    "MetazooError",
+    "PresetError",
+    "PresetInfo",
+    "RecipeError",
+    "SecondOrderError",
+    "ServingError",
+    "__version__",
+    "fetch",
+    "from_preset",
+    "get_method",
+    "list_methods",
+    "list_presets",
+    "save_to_preset",
+    "upload_preset",
+]
+
+_NAMES = {
+    name: module
+    for module, names in {
+        "metazoo.base": "EpisodicLearner MetaLearner",
+        "metazoo.data": "ClassDataset Episode EpisodeSampler",
+        "metazoo.errors": (
+            "DataError EpisodeError ExportError MetazooError PresetError "
+            "RecipeError SecondOrderError ServingError"
+        ),
+        "metazoo.presets": (
+            "PresetInfo fetch from_preset list_presets save_to_preset "
+            "upload_preset"
+        ),
+        "metazoo.registry": "get_method list_methods",
+    }.items()
+    for name in names.split()
+}
+_SUBMODULES = (
+    "base",
+    "data",
+    "errors",
+    "layers",
+    "methods",
+    "presets",
+    "registry",
+    "serving",
+    "trainers",
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("metazoo")
+    if name[:1].isupper() and name not in _NAMES:
+        return _model_class(name)
+    found = _resolve(__name__, name, _NAMES, _SUBMODULES)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    from metazoo.registry import methods
+
+    classes = [spec.class_name for spec in methods().values()]
+    return sorted({*globals(), *__all__, *_SUBMODULES, *classes})
+
+
+def _model_class(name: str) -> type:
+    from metazoo.registry import methods
+
+    for spec in methods().values():
+        if spec.class_name == name:
+            return spec.load_model_class()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,301 @@
+"""Every meta-learning method by name, found without importing TensorFlow.
+
+Each package ``metazoo.methods.<name>`` calls ``register`` once, when it is
+imported; a separate distribution does the same from a module named in the
+entry point group ``metazoo.methods``. Model classes and recipes are named by
+strings and imported only when they are asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+import re
+import threading
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metazoo.errors import MetazooError
+
+CONTRACTS = ("episodic", "dynamics", "proposer")
+ENTRY_POINT_GROUP = "metazoo.methods"
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_RESERVED = frozenset({"trainers", "serving"})
+
+_specs: dict[str, MethodSpec] = {}
+_lock = threading.RLock()
+_discovered = False
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The publication a method comes from."""
+
+    title: str
+    authors: str
+    venue: str
+    year: int
+    url: str
+
+
+@dataclass(frozen=True)
+class MethodSpec:
+    """What the library knows of one method before TensorFlow is imported.
+
+    Args:
+        name: Folder name of the method in snake case, e.g. ``"protonet"``.
+        title: The paper's spelling, e.g. ``"Prototypical Networks"``.
+        contract: ``"episodic"``, ``"dynamics"`` or ``"proposer"``.
+        model: ``"module:Class"`` of the Keras model, imported lazily.
+        recipes: ``"module:attribute"`` of a dictionary from recipe name to
+            recipe instance, imported lazily.
+        paper: Where the method was published.
+        doc: One line that says what the method does.
+        presets_dir: Folder that holds the method's presets; by default
+            ``presets/`` beside the module of the model.
+    """
+
+    name: str
+    title: str
+    contract: str
+    model: str
+    recipes: str
+    paper: Paper
+    doc: str
+    presets_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a spec that could not be used later.
+
+        Raises:
+            MetazooError: If a field is malformed; the text names the field.
+        """
+        if not _NAME.fullmatch(self.name) or self.name in _RESERVED:
+            raise MetazooError(
+                f"name: got {self.name!r}, expected snake case such as "
+                f"'protonet', other than {sorted(_RESERVED)}"
+            )
+        if self.contract not in CONTRACTS:
+            raise MetazooError(
+                f"contract of {self.name!r}: got {self.contract!r}, "
+                f"expected one of {CONTRACTS}"
+            )
+        for field in ("model", "recipes"):
+            if not _TARGET.fullmatch(getattr(self, field)):
+                raise MetazooError(
+                    f"{field} of {self.name!r}: got "
+                    f"{getattr(self, field)!r}, expected 'module:attribute'"
+                )
+
+    @property
+    def class_name(self) -> str:
+        """Name of the model class, in the paper's spelling."""
+        return self.model.partition(":")[2]
+
+    @property
+    def package(self) -> str:
+        """Dotted name of the package the model's module lies in."""
+        module = self.model.partition(":")[0]
+        return module.rpartition(".")[0] or module
+
+    def load_model_class(self) -> type:
+        """Imports and returns the model class (this imports TensorFlow).
+
+        Returns:
+            The Keras model class.
+
+        Raises:
+            MetazooError: If the class does not exist.
+        """
+        found = _load(self.model, f"model of {self.name!r}")
+        if not isinstance(found, type):
+            raise MetazooError(
+                f"model of {self.name!r}: {self.model} is not a class"
+            )
+        return found
+
+    def load_recipes(self) -> Mapping[str, Any]:
+        """Imports and returns the named training recipes of the method.
+
+        Returns:
+            Recipe dataclass instances by recipe name.
+
+        Raises:
+            MetazooError: If the attribute does not exist or is no mapping.
+        """
+        found = _load(self.recipes, f"recipes of {self.name!r}")
+        if not isinstance(found, Mapping):
+            raise MetazooError(
+                f"recipes of {self.name!r}: {self.recipes} is a "
+                f"{type(found).__name__}, expected a dictionary"
+            )
+        return found
+
+    def presets_path(self) -> Path:
+        """Folder that holds the presets of the method; it need not exist.
+
+        Returns:
+            The folder, whether or not it exists.
+        """
+        if self.presets_dir is not None:
+            return Path(self.presets_dir)
+        spec = importlib.util.find_spec(self.package)
+        if spec is None or spec.origin is None:
+            raise MetazooError(
+                f"model of {self.name!r}: package {self.package!r} not found"
+            )
+        return Path(spec.origin).parent / "presets"
+
+
+def register(spec: MethodSpec) -> MethodSpec:
+    """Adds a method to the registry.
+
+    Args:
+        spec: The method.
+
+    Returns:
+        The same spec.
+
+    Raises:
+        MetazooError: If the name or the class name is taken already.
+    """
+    if not isinstance(spec, MethodSpec):
+        raise MetazooError(
+            f"spec: got {type(spec).__name__}, expected MethodSpec"
+        )
+    with _lock:
+        for other in _specs.values():
+            if other.name == spec.name or other.class_name == spec.class_name:
+                raise MetazooError(
+                    f"method {spec.name!r} ({spec.model}) clashes with "
+                    f"{other.name!r} ({other.model}), registered before; is "
+                    "a file imported under two module names?"
+                )
+        _specs[spec.name] = spec
+    return spec
+
+
+def unregister(name: str) -> None:
+    """Removes a method, so that a test or a plug-in can take it back.
+
+    Args:
+        name: Name of a registered method.
+    """
+    with _lock:
+        del _specs[get_method(name).name]
+
+
+def methods() -> dict[str, MethodSpec]:
+    """All methods, shipped and from plug-ins, found on the first call.
+
+    Returns:
+        Method specs by name, in alphabetical order.
+    """
+    global _discovered
+    with _lock:
+        if not _discovered:
+            _discovered = True
+            try:
+                _discover()
+            except BaseException:
+                _discovered = False
+                raise
+        return dict(sorted(_specs.items()))
+
+
+def list_methods() -> list[str]:
+    """Names of all methods, in alphabetical order.
+
+    Returns:
+        The names.
+    """
+    return list(methods())
+
+
+def get_method(name: str) -> MethodSpec:
+    """Looks a method up by name.
+
+    Args:
+        name: Method name, e.g. ``"protonet"``.
+
+    Returns:
+        The method's spec.
+
+    Raises:
+        MetazooError: If there is no such method; names the nearest ones.
+    """
+    known = methods()
+    if name not in known:
+        raise MetazooError(
+            f"method: got {name!r}, " + nearest_text(str(name), list(known))
+        )
+    return known[name]
+
+
+def nearest_text(name: str, known: list[str]) -> str:
+    """Half a sentence that points a mistyped name to the right one.
+
+    Args:
+        name: What was asked for.
+        known: The names that exist.
+
+    Returns:
+        ``"did you mean ...?"``, or the list of all names if none is near.
+    """
+    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    if near:
+        return "which does not exist; did you mean " + " or ".join(near) + "?"
+    return "which does not exist; there are: " + (", ".join(known) or "none")
+
+
+def _discover() -> None:
+    """Imports every method package and every plug-in."""
+    package = importlib.import_module("metazoo.methods")
+    for module in pkgutil.iter_modules(package.__path__):
+        if not module.ispkg or module.name.startswith("_"):
+            continue
+        importlib.import_module(f"{package.__name__}.{module.name}")
+        if module.name not in _specs:
+            raise MetazooError(
+                f"metazoo.methods.{module.name} does not register a method "
+                f"named {module.name!r} in its __init__.py"
+            )
+    _load_plug_ins()
+
+
+def _load_plug_ins() -> None:
+    """Loads the entry points; a broken plug-in is reported, not fatal."""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            found = entry.load()
+            if isinstance(found, MethodSpec) and found.name not in _specs:
+                register(found)
+        except Exception as error:
+            origin = entry.dist.name if entry.dist else "unknown origin"
+            warnings.warn(
+                f"plug-in {entry.name!r} = {entry.value!r} from {origin} "
+                f"failed and is left out: {error!r}; update or uninstall it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+def _load(target: str, what: str) -> Any:
+    """Imports ``"module:attribute"``."""
+    module_name, _, attribute = target.partition(":")
+    module = importlib.import_module(module_name)
+    try:
+        return getattr(module, attribute)
+    except AttributeError as error:
+        raise MetazooError(
+            f"{what}: module {module_name} has no {attribute!r}"
+        ) from error
