@@ -1,0 +1,25 @@
+"""Export learners, serve them, and talk to the server."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "export": "metazoo.serving.exporter",
+    "Client": "metazoo.serving.client",
+    "EmbeddedServer": "metazoo.serving.server.app",
+    "serve": "metazoo.serving.process",
+}
+
+__all__ = ["Client", "EmbeddedServer", "export", "serve"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

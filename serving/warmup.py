@@ -1,0 +1,52 @@
+"""Warm-up records: requests that a server runs before it takes traffic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from metazoo.serving.extras import require
+from metazoo.serving.signatures import WARMUP_FILE
+
+
+def write_warmup(
+    directory: Path,
+    model: str,
+    examples: Mapping[str, Mapping[str, np.ndarray]],
+) -> None:
+    """Writes one record for each signature.
+
+    Args:
+        directory: The version folder.
+        model: Name of the model in the records.
+        examples: Signature name -> wire name -> array.
+
+    Raises:
+        ImportError: If the `serving` extra is not installed.
+    """
+    logs = require("tensorflow_serving.apis.prediction_log_pb2")
+    path = directory / WARMUP_FILE
+    path.parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in examples.items():
+            log = logs.PredictionLog()
+            request = log.predict_log.request
+            request.model_spec.name = model
+            request.model_spec.signature_name = signature
+            for name, value in inputs.items():
+                request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+            writer.write(log.SerializeToString())
+
+
+def read_warmup(directory: Path) -> Iterator[Any]:
+    """Yields the PredictRequests stored with a version, none if no file."""
+    path = directory / WARMUP_FILE
+    if not path.exists():
+        return
+    logs = require("tensorflow_serving.apis.prediction_log_pb2")
+    for record in tf.data.TFRecordDataset(str(path)):
+        yield logs.PredictionLog.FromString(record.numpy()).predict_log.request

@@ -1,0 +1,143 @@
+"""A learner of twenty lines, exported once for all serving tests."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from metazoo.data.episode import Episode
+from metazoo.serving import export
+from metazoo.signature import Signature
+
+WAYS = 3
+
+
+def spec(name, *shape, dtype=tf.float32):
+    return tf.TensorSpec([None, *shape], dtype, name=name)
+
+
+IMAGES = (None, 4, 4, 1)
+SPECS = {
+    "support_x": spec("support_x", *IMAGES),
+    "support_y": spec("support_y", None, dtype=tf.int64),
+    "query_x": spec("query_x", *IMAGES),
+    "prototypes": spec("prototypes", WAYS, 6),
+}
+
+
+class LinearPrototypes:
+    """Class means of a linear embedding; what a learner must offer."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.embed = keras.Sequential(
+            [
+                keras.layers.Conv2D(
+                    6,
+                    4,
+                    kernel_initializer=keras.initializers.RandomNormal(
+                        0.0, 0.5, seed=seed
+                    ),
+                ),
+                keras.layers.Flatten(),
+            ]
+        )
+        self.embed.build((None, 4, 4, 1))
+
+    def features(self, images):
+        shape = tf.shape(images)
+        flat = self.embed(tf.reshape(images, [-1, 4, 4, 1]))
+        return tf.reshape(flat, [shape[0], shape[1], 6])
+
+    def adapt(self, support_x, support_y):
+        one_hot = tf.one_hot(support_y, WAYS)
+        total = tf.einsum("tsn,tsd->tnd", one_hot, self.features(support_x))
+        count = tf.reduce_sum(one_hot, axis=1)[..., None]
+        return {"prototypes": tf.math.divide_no_nan(total, count)}
+
+    def predict(self, query_x, prototypes):
+        difference = self.features(query_x)[:, :, None] - prototypes[:, None]
+        logits = -tf.reduce_sum(difference**2, axis=-1)
+        return {
+            "probabilities": tf.nn.softmax(logits),
+            "logits": logits,
+            "classes": tf.argmax(logits, axis=-1),
+        }
+
+    def adapt_predict(self, support_x, support_y, query_x):
+        return self.predict(query_x, **self.adapt(support_x, support_y))
+
+    def signature(self, name, inputs, outputs):
+        return Signature(
+            name=name,
+            inputs={key: SPECS[key] for key in inputs},
+            fn=getattr(self, name),
+            outputs=outputs,
+            doc=f"{name} of a linear prototype learner.",
+        )
+
+    def signatures(self):
+        answers = ("probabilities", "logits", "classes")
+        support = ("support_x", "support_y")
+        return (
+            self.signature("adapt_predict", (*support, "query_x"), answers),
+            self.signature("adapt", support, ("prototypes",)),
+            self.signature("predict", ("query_x", "prototypes"), answers),
+        )
+
+    def example_episode(self, num_tasks, seed):
+        return make_episode(num_tasks, seed)
+
+
+def make_episode(num_tasks=2, seed=0, support=6, query=5):
+    rng = np.random.default_rng(seed)
+
+    def images(count):
+        shape = (num_tasks, count, 4, 4, 1)
+        return rng.uniform(0, 2, shape).astype(np.float32)
+
+    def labels(count):
+        return np.tile(np.arange(count) % WAYS, (num_tasks, 1))
+
+    return Episode(
+        support_x=images(support),
+        support_y=labels(support),
+        query_x=images(query),
+        query_y=labels(query),
+        support_mask=np.ones((num_tasks, support), bool),
+        query_mask=np.ones((num_tasks, query), bool),
+    )
+
+
+@pytest.fixture(scope="session")
+def learner():
+    return LinearPrototypes()
+
+
+@pytest.fixture(scope="session")
+def model_dir(learner, tmp_path_factory):
+    base = tmp_path_factory.mktemp("models") / "linear"
+    export(learner, base)
+    return base
+
+
+@pytest.fixture(scope="session")
+def new_learner():
+    return LinearPrototypes
+
+
+@pytest.fixture(scope="session")
+def new_episode():
+    return make_episode
+
+
+@pytest.fixture
+def episode():
+    return make_episode()
+
+
+@pytest.fixture
+def request_inputs(episode):
+    names = ("support_x", "support_y", "query_x")
+    return {name: getattr(episode, name) for name in names}

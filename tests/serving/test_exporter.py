@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from metazoo.errors import ExportError
+from metazoo.serving import export, exporter
+from metazoo.serving.session import SavedModelSession
+from metazoo.serving.warmup import read_warmup
+from metazoo.signature import Signature
+
+LOAD_ELSEWHERE = """
+import sys
+sys.modules["metazoo"] = None
+import numpy as np, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+data = dict(np.load(sys.argv[2]))
+call = model.signatures["serving_default"]
+out = call(**{name: tf.constant(value) for name, value in data.items()})
+np.savez(sys.argv[3], **{name: value.numpy() for name, value in out.items()})
+"""
+
+
+class OneSignature:
+    """Offers one signature `run` around a function of `x` [T,?,2]."""
+
+    def __init__(self, fn, outputs=("y",)):
+        spec = tf.TensorSpec([None, None, 2], tf.float32, name="x")
+        self.signature = Signature("run", {"x": spec}, fn, outputs, "A test.")
+
+    def signatures(self):
+        return (self.signature,)
+
+    def example_inputs(self, signature_name, num_tasks):
+        x = np.arange(num_tasks * 8.0).reshape(num_tasks, 4, 2)
+        return {"x": x.astype(np.float32)}
+
+
+def assert_nothing_left(base):
+    assert list(base.iterdir()) == []
+
+
+def test_export_writes_next_version(learner, tmp_path):
+    first = export(learner, tmp_path / "m")
+    second = export(learner, tmp_path / "m", warmup=False)
+    assert [first.name, second.name] == ["1", "2"]
+    assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["1", "2"]
+
+
+def test_export_refuses_existing_version(learner, model_dir):
+    with pytest.raises(ExportError, match="never replaced"):
+        export(learner, model_dir, version=1)
+
+
+def test_export_version_zero_is_refused(learner, tmp_path):
+    with pytest.raises(ExportError, match="at least 1"):
+        export(learner, tmp_path, version=0)
+    assert_nothing_left(tmp_path)
+
+
+def test_export_stores_each_variable_once(learner, model_dir):
+    stored = [
+        shape
+        for name, shape in tf.train.list_variables(
+            str(model_dir / "1" / "variables" / "variables")
+        )
+        if "OBJECT_GRAPH" not in name
+    ]
+    assert sorted(stored) == sorted(
+        list(v.shape) for v in learner.embed.variables
+    )
+
+
+def test_export_info_names_signatures_and_packages(model_dir):
+    info = json.loads(
+        (model_dir / "1" / "assets.extra" / "metazoo.json").read_text()
+    )
+    assert [s["name"] for s in info["signatures"]] == [
+        "adapt_predict",
+        "adapt",
+        "predict",
+    ]
+    assert info["packages"]["tensorflow"] == tf.__version__
+    assert info["packages"]["keras"] == keras.__version__
+
+
+def test_export_warmup_has_one_record_per_signature(model_dir):
+    names = [r.model_spec.signature_name for r in read_warmup(model_dir / "1")]
+    assert sorted(names) == ["adapt", "adapt_predict", "predict"]
+
+
+def test_session_matches_python(learner, model_dir, request_inputs):
+    with SavedModelSession(model_dir / "1") as session:
+        served = session.run("serving_default", request_inputs)
+    expected = learner.adapt_predict(**request_inputs)
+    for name, value in served.items():
+        np.testing.assert_allclose(value, expected[name], atol=1e-5)
+
+
+def test_saved_model_loads_without_metazoo(
+    learner, model_dir, request_inputs, tmp_path
+):
+    np.savez(tmp_path / "in.npz", **request_inputs)
+    subprocess.run(
+        [sys.executable, "-c", LOAD_ELSEWHERE, str(model_dir / "1")]
+        + [str(tmp_path / "in.npz"), str(tmp_path / "out.npz")],
+        check=True,
+        capture_output=True,
+        cwd=tmp_path,
+    )
+    expected = learner.adapt_predict(**request_inputs)
+    served = np.load(tmp_path / "out.npz")
+    assert sorted(served) == sorted(expected)
+    for name in expected:
+        np.testing.assert_allclose(served[name], expected[name], atol=1e-5)
+
+
+def test_gate_refuses_random_output(tmp_path):
+    noisy = OneSignature(lambda x: {"y": x + tf.random.normal(tf.shape(x))})
+    with pytest.raises(ExportError, match="'y' differs by"):
+        export(noisy, tmp_path)
+    assert_nothing_left(tmp_path)
+
+
+def test_gate_refuses_untracked_table(tmp_path):
+    table = tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(
+            tf.constant([0, 1], tf.int64), tf.constant([5.0, 6.0])
+        ),
+        default_value=0.0,
+    )
+    learner = OneSignature(lambda x: {"y": table.lookup(tf.cast(x, tf.int64))})
+    with pytest.raises(ExportError, match="untracked"):
+        export(learner, tmp_path)
+    assert_nothing_left(tmp_path)
+
+
+def test_gate_refuses_missing_guard(tmp_path, monkeypatch):
+    def unguarded(signature):
+        return lambda inputs: signature.fn(**inputs)
+
+    monkeypatch.setattr(exporter, "guarded", unguarded)
+    flat = OneSignature(lambda x: {"y": tf.reshape(x, [tf.shape(x)[0], -1])})
+    with pytest.raises(ExportError, match="wrong rank of 'x' is not refused"):
+        export(flat, tmp_path)
+    assert_nothing_left(tmp_path)
+
+
+def test_gate_refuses_nan(tmp_path):
+    learner = OneSignature(lambda x: {"y": x / (x - x)})
+    with pytest.raises(ExportError, match="NaN"):
+        export(learner, tmp_path)
+
+
+def test_gate_refuses_output_without_tasks_axis(tmp_path):
+    learner = OneSignature(lambda x: {"y": tf.reduce_sum(x)})
+    with pytest.raises(ExportError, match="first axis"):
+        export(learner, tmp_path)
+
+
+def test_gate_refuses_tasks_that_mix(new_learner, tmp_path):
+    class Mixing(new_learner):
+        """`predict` disagrees with the same step inside adapt_predict."""
+
+        def adapt_predict(self, support_x, support_y, query_x):
+            answers = super().adapt_predict(support_x, support_y, query_x)
+            return {**answers, "logits": answers["logits"] + 0.01}
+
+    with pytest.raises(ExportError, match="adapt then predict.*logits"):
+        export(Mixing(), tmp_path)
+    assert_nothing_left(tmp_path)
+
+
+def test_export_refuses_undeclared_output(tmp_path):
+    learner = OneSignature(lambda x: {"y": x, "z": x})
+    with pytest.raises(ExportError, match="declares"):
+        export(learner, tmp_path)
+
+
+def test_export_without_example_names_remedy(tmp_path):
+    learner = OneSignature(lambda x: {"y": x})
+    bare = type("Bare", (), {"signatures": learner.signatures})()
+    with pytest.raises(ExportError, match="example_episode"):
+        export(bare, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        (tf.TensorSpec([None, 2], tf.float32), "named None"),
+        (tf.TensorSpec([3, 2], tf.float32, name="x"), "must be None"),
+        (tf.TensorSpec([], tf.float32, name="x"), "must be None"),
+        (tf.TensorSpec(None, tf.float32, name="x"), "must be None"),
+    ],
+)
+def test_signature_refuses_bad_spec(spec, message):
+    with pytest.raises(ExportError, match=message):
+        Signature("run", {"x": spec}, lambda x: {"y": x}, ("y",), "A test.")
+
+
+def test_signature_refuses_repeated_output():
+    spec = tf.TensorSpec([None], tf.float32, name="x")
+    with pytest.raises(ExportError, match="twice"):
+        Signature("run", {"x": spec}, lambda x: {"y": x}, ("y", "y"), "")
