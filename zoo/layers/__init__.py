@@ -1,0 +1,15 @@
+"""Shared backbones and normalisation layers safe to differentiate twice."""
+
+from __future__ import annotations
+
+from metazoo.layers.conv4 import conv4
+from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
+from metazoo.layers.exact_group_normalization import ExactGroupNormalization
+from metazoo.layers.exact_layer_normalization import ExactLayerNormalization
+
+__all__ = [
+    "ExactBatchNormalization",
+    "ExactGroupNormalization",
+    "ExactLayerNormalization",
+    "conv4",
+]
