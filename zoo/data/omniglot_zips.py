@@ -12,15 +12,14 @@ import tempfile
 import zipfile
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from metazoo.data.files import file_digest
+from metazoo.data.images import read_image
 from metazoo.errors import DataError
 
 BOX_SIZE = 28
 _URL = "https://github.com/brendenlake/omniglot/raw/master/python/"
 _SIDECAR_SUFFIX = ".sha256.json"
-_MAX_PIXELS = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,17 +150,10 @@ def _members_by_character(
 def _decode(
     source: zipfile.ZipFile, member: str, image_size: int
 ) -> np.ndarray:
-    try:
-        with Image.open(io.BytesIO(source.read(member))) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                raise DataError(
-                    f"{member} in {source.filename} is {image.width}x"
-                    f"{image.height}; an Omniglot drawing is 105x105."
-                )
-            gray = image.convert("L")
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise DataError(
-            f"{member} in {source.filename} is no readable image: {error}"
-        ) from error
-    size = (image_size, image_size)
-    return np.asarray(gray.resize(size, Image.Resampling.BOX))
+    image = read_image(
+        io.BytesIO(source.read(member)),
+        image_size=image_size,
+        grayscale=True,
+        label=f"{member} in {source.filename}",
+    )
+    return image[..., 0]

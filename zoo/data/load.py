@@ -1,0 +1,102 @@
+"""Resolves a data set named by one string, as on a command line."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from metazoo.data.class_dataset import ClassDataset
+from metazoo.errors import DataError
+
+_ALLOWED = (
+    '"glyphs", "omniglot", "mini_imagenet", "npz:PATH", "folder:PATH" or '
+    '"tfds:NAME"'
+)
+
+
+def load_dataset(
+    spec: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    split: str = "test",
+    **options: Any,
+) -> ClassDataset:
+    """Loads a data set by its specification.
+
+    Args:
+        spec: "glyphs", "omniglot", "mini_imagenet", "npz:PATH",
+            "folder:PATH" or "tfds:NAME".
+        data_dir: folder of the files of "omniglot" and "mini_imagenet", and
+            of TFDS; "glyphs", "npz:" and "folder:" don't use it.
+        split: which split; for "npz:" and "folder:" only a name in reports.
+        **options: passed on to the reader, such as `rotations=True`.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: the specification is unknown, `data_dir` is missing, or
+            the reader says so.
+    """
+    kind, colon, argument = spec.partition(":")
+    if colon:
+        return _load_prefixed(kind, argument, spec, data_dir, split, options)
+    return _load_named(spec, data_dir, split, options)
+
+
+def _load_named(
+    name: str,
+    data_dir: str | os.PathLike[str] | None,
+    split: str,
+    options: dict[str, Any],
+) -> ClassDataset:
+    if name == "glyphs":
+        from metazoo.data.glyphs import load_glyphs
+
+        return load_glyphs(split, **options)
+    if name == "omniglot":
+        from metazoo.data.omniglot import load_omniglot
+
+        return load_omniglot(_needed(name, data_dir), split, **options)
+    if name == "mini_imagenet":
+        from metazoo.data.mini_imagenet import load_mini_imagenet
+
+        return load_mini_imagenet(_needed(name, data_dir), split, **options)
+    raise _unknown(name)
+
+
+def _load_prefixed(
+    kind: str,
+    argument: str,
+    spec: str,
+    data_dir: str | os.PathLike[str] | None,
+    split: str,
+    options: dict[str, Any],
+) -> ClassDataset:
+    if not argument or kind not in ("npz", "folder", "tfds"):
+        raise _unknown(spec)
+    if kind == "npz":
+        from metazoo.data.npz import load_npz
+
+        return load_npz(argument, split=split, **options)
+    if kind == "folder":
+        from metazoo.data.folder import from_folder
+
+        return from_folder(argument, split=split, **options)
+    from metazoo.data.tfds import from_tfds
+
+    return from_tfds(argument, split, data_dir=data_dir, **options)
+
+
+def _needed(
+    name: str, data_dir: str | os.PathLike[str] | None
+) -> str | os.PathLike[str]:
+    if data_dir is None:
+        raise DataError(
+            f"The data set {name!r} needs data_dir (--data-dir), the folder "
+            "with its files; 'glyphs' needs none."
+        )
+    return data_dir
+
+
+def _unknown(spec: str) -> DataError:
+    return DataError(f"Unknown data set {spec!r}; use {_ALLOWED}.")
