@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from metazoo.layers.conv4 import conv4
+from metazoo.layers.exact import (
+    require_exact,
+    stock_normalisation_layers,
+    to_exact,
+)
 from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.exact_group_normalization import ExactGroupNormalization
 from metazoo.layers.exact_layer_normalization import ExactLayerNormalization
+from metazoo.layers.resnet12 import resnet12
 
 __all__ = [
     "ExactBatchNormalization",
     "ExactGroupNormalization",
     "ExactLayerNormalization",
     "conv4",
+    "require_exact",
+    "resnet12",
+    "stock_normalisation_layers",
+    "to_exact",
 ]

@@ -24,8 +24,9 @@ class ExactBatchNormalization(keras.layers.BatchNormalization):
 
     Float32 inputs `[examples, height, width, channels]` take TensorFlow's
     fused kernel; its own second derivative is exact, its third is not. Every
-    other case (float64, other ranks or axes, a mask, renormalisation, an
-    epsilon below 1.001e-5) is written out and exact at every order.
+    other case (float64, other ranks or axes, a mask, an epsilon below
+    1.001e-5) is written out and exact at every order. Renormalisation holds
+    its correction constant by definition, as in the stock layer.
 
     The moving statistics are always computed from written-out moments,
     because the fused kernel drops the gradient of its mean and variance
