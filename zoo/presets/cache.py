@@ -1,0 +1,182 @@
+"""Where fetched presets lie; a preset appears there whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from metazoo.errors import PresetError
+
+CACHE_VARIABLE = "METAZOO_CACHE"
+OFFLINE_VARIABLE = "METAZOO_OFFLINE"
+
+
+def cache_root() -> Path:
+    """Folder of everything fetched.
+
+    Returns:
+        ``$METAZOO_CACHE``, else ``$XDG_CACHE_HOME/metazoo``, else
+        ``~/.cache/metazoo``.
+    """
+    if found := os.environ.get(CACHE_VARIABLE):
+        return Path(found).expanduser()
+    if found := os.environ.get("XDG_CACHE_HOME"):
+        return Path(found) / "metazoo"
+    return Path.home() / ".cache" / "metazoo"
+
+
+def refuse_offline(what: str) -> None:
+    """Stops a fetch where the user has forbidden the network.
+
+    Args:
+        what: What was to be fetched, for the error.
+
+    Raises:
+        PresetError: If ``METAZOO_OFFLINE`` is set to anything but ``0``.
+    """
+    if os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
+        raise PresetError(
+            f"{what} is not in the cache {cache_root()} and "
+            f"{OFFLINE_VARIABLE} forbids to fetch it"
+        )
+
+
+def fsync_directory(directory: Path) -> None:
+    """Makes the renames inside a directory survive a power cut.
+
+    Args:
+        directory: The directory.
+    """
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class CacheEntry:
+    """The place of one preset in the cache, by the key of its handle.
+
+    Attributes:
+        final: The preset directory; exists only when it is complete.
+        staging: Where files are gathered and verified before.
+        parts: Where unfinished downloads wait to be resumed.
+    """
+
+    def __init__(self, key: str, root: Path | None = None) -> None:
+        """Finds the place; touches no file.
+
+        Args:
+            key: Text that identifies the preset and its revision.
+            root: Folder of the cache, by default ``cache_root()``.
+        """
+        root = root or cache_root()
+        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
+        words = re.sub(r"[^A-Za-z0-9]+", "-", key.partition("#")[0])
+        slug = f"{words.strip('-')[-60:]}-{digest}"
+        self.final = root / "presets" / slug
+        self.staging = root / "partial" / slug / "files"
+        self.parts = root / "partial" / slug / "parts"
+        self._lock = root / "locks" / f"{slug}.lock"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from fetching the same preset.
+
+        The kernel lets go of the lock when its process dies, however it dies.
+
+        Yields:
+            Nothing.
+        """
+        self._lock.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def stage(self) -> tuple[Path, Path]:
+        """Makes the folders of a fetch, keeping what an earlier one left.
+
+        Returns:
+            The staging folder and the folder of unfinished downloads.
+        """
+        self.staging.mkdir(parents=True, exist_ok=True)
+        self.parts.mkdir(parents=True, exist_ok=True)
+        return self.staging, self.parts
+
+    def publish(self) -> Path:
+        """Moves the staged, verified files to their final place.
+
+        Returns:
+            The preset directory.
+        """
+        self.final.parent.mkdir(parents=True, exist_ok=True)
+        replace_directory(self.staging, self.final)
+        shutil.rmtree(self.staging.parent, ignore_errors=True)
+        return self.final
+
+    def discard(self) -> None:
+        """Removes the preset, whatever there is of it."""
+        for path in (self.final, self.staging.parent):
+            if path.exists():
+                shutil.rmtree(path)
+
+
+def replace_directory(source: Path, target: Path) -> None:
+    """Renames a complete directory into place, over an older one if any.
+
+    Args:
+        source: The complete directory, on the same file system.
+        target: Where it belongs.
+    """
+    old = target.with_name(f".{target.name}.old-{uuid.uuid4().hex}")
+    if target.exists():
+        os.rename(target, old)
+    try:
+        os.rename(source, target)
+    except BaseException:
+        if old.exists():
+            os.rename(old, target)
+        raise
+    fsync_directory(target.parent)
+    if old.exists():
+        shutil.rmtree(old)
+
+
+def write_directory(
+    target: Path, write: Callable[[Path], None], overwrite: bool = False
+) -> Path:
+    """Writes a directory beside its place, then renames it into place.
+
+    Args:
+        target: Where the directory belongs.
+        write: Fills the empty directory it is given.
+        overwrite: Whether an existing directory may be replaced.
+
+    Returns:
+        The target.
+
+    Raises:
+        PresetError: If the target exists and ``overwrite`` is not set.
+    """
+    if target.exists() and not overwrite:
+        raise PresetError(f"{target} exists; give overwrite=True to replace it")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.tmp-{uuid.uuid4().hex}")
+    temporary.mkdir()
+    try:
+        write(temporary)
+        for path in temporary.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        fsync_directory(temporary)
+        replace_directory(temporary, target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return target

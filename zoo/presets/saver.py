@@ -1,0 +1,163 @@
+"""Writes a learner as a preset directory, whole or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+from collections.abc import Collection, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from metazoo.errors import PresetError
+from metazoo.presets.cache import write_directory
+from metazoo.presets.card import model_card
+from metazoo.presets.format import (
+    CARD_NAME,
+    CONFIG_NAME,
+    FORMAT_VERSION,
+    HASHED_NAMES,
+    METADATA_NAME,
+    WEIGHTS_NAME,
+    PresetMetadata,
+    hash_file,
+)
+from metazoo.presets.safety import check_config
+from metazoo.registry import MethodSpec, methods
+
+_LIBRARIES = ("metazoo", "keras", "tensorflow", "numpy")
+_COMPUTED = (
+    "class_name",
+    "files",
+    "format_version",
+    "method",
+    "parameter_count",
+    "versions",
+)
+
+
+def save_to_preset(
+    learner: keras.Model,
+    directory: str | Path,
+    metadata: PresetMetadata | Mapping[str, Any],
+    overwrite: bool = False,
+    trusted_packages: Collection[str] = (),
+) -> Path:
+    """Writes a learner as config, weights, metadata and model card.
+
+    Args:
+        learner: A built learner of a registered method.
+        directory: The directory to make.
+        metadata: Fields of ``PresetMetadata``. ``dataset`` is required;
+            ``preset`` defaults to the directory's name. Method, class,
+            versions, number of parameters and hashes are filled in here.
+        overwrite: Whether an existing directory may be replaced.
+        trusted_packages: Top-level packages whose registered Keras classes
+            the learner may hold; whoever loads it must name them too.
+
+    Returns:
+        The directory.
+
+    Raises:
+        PresetError: If the learner is of no registered method, is not built,
+            holds a layer a preset may not hold, the metadata is malformed, or
+            the directory exists and ``overwrite`` is not set.
+    """
+    target = Path(directory)
+    if not learner.built:
+        raise PresetError(
+            "learner: not built, so it has no weights to save; call it once "
+            "on an episode"
+        )
+    spec = method_of(type(learner))
+    config = _without_compile(keras.saving.serialize_keras_object(learner))
+    check_config(config, trusted_packages)
+    full = _complete(learner, spec, target, metadata)
+
+    def write(temporary: Path) -> None:
+        _write_json(temporary / CONFIG_NAME, config)
+        learner.save_weights(temporary / WEIGHTS_NAME)
+        (temporary / CARD_NAME).write_text(model_card(full), encoding="utf-8")
+        files = {name: hash_file(temporary / name) for name in HASHED_NAMES}
+        whole = dataclasses.replace(full, files=files)
+        _write_json(temporary / METADATA_NAME, whole.to_dict())
+
+    return write_directory(target, write, overwrite)
+
+
+def method_of(learner_class: type) -> MethodSpec:
+    """The registered method whose model a class is.
+
+    Args:
+        learner_class: Class of a learner.
+
+    Returns:
+        The method.
+
+    Raises:
+        PresetError: If no registered method has this class.
+    """
+    for spec in methods().values():
+        if spec.class_name == learner_class.__name__ and (
+            spec.load_model_class() is learner_class
+        ):
+            return spec
+    raise PresetError(
+        f"learner: {learner_class.__module__}.{learner_class.__name__} is not "
+        "the model of a registered method; register it (metazoo.registry)"
+    )
+
+
+def _complete(
+    learner: keras.Model,
+    spec: MethodSpec,
+    target: Path,
+    metadata: PresetMetadata | Mapping[str, Any],
+) -> PresetMetadata:
+    if isinstance(metadata, PresetMetadata):
+        metadata = metadata.to_dict()
+    given = {k: v for k, v in metadata.items() if k not in _COMPUTED}
+    if metadata.get("method", spec.name) not in ("", spec.name):
+        raise PresetError(
+            f"metadata: method is {metadata['method']!r}, but the learner is "
+            f"a {spec.class_name} of {spec.name!r}"
+        )
+    versions = {name: version(name) for name in _LIBRARIES}
+    versions["python"] = platform.python_version()
+    found = {
+        "preset": target.name,
+        **given,
+        "method": spec.name,
+        "class_name": spec.class_name,
+        "versions": versions,
+        "parameter_count": int(learner.count_params()),
+        "format_version": FORMAT_VERSION,
+    }
+    return PresetMetadata.from_dict(json.loads(_to_json(found)))
+
+
+def _without_compile(node: Any) -> Any:
+    """The config less its training state, which a preset does not carry."""
+    if isinstance(node, dict):
+        return {
+            key: _without_compile(value)
+            for key, value in node.items()
+            if key != "compile_config"
+        }
+    if isinstance(node, (list, tuple)):
+        return [_without_compile(value) for value in node]
+    return node
+
+
+def _to_json(value: Any) -> str:
+    try:
+        return json.dumps(value, indent=2, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise PresetError(f"metadata or config: {error}") from error
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(_to_json(value) + "\n", encoding="utf-8")
