@@ -61,8 +61,7 @@ def sgd_step_with_state(
         gradient = tf.convert_to_tensor(gradient)
         if first_order:
             gradient = tf.stop_gradient(gradient)
-        rate = tf.cast(rates[i], gradient.dtype)
-        weights[i] = weights[i] - rate * gradient
+        weights[i] = weights[i] - _cast(rates[i], gradient.dtype) * gradient
     return weights, state
 
 
@@ -213,6 +212,13 @@ def inner_sgd_loop(
 
 def _stateless(loss_fn: LossFn) -> StatefulLossFn:
     return lambda weights, state: (loss_fn(weights), state)
+
+
+def _cast(rate: float | tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+    if isinstance(rate, (int, float)):
+        # `tf.cast` would take it through float32.
+        return tf.constant(rate, dtype)
+    return tf.cast(tf.convert_to_tensor(rate), dtype)
 
 
 def _check_steps(steps: int) -> None:
