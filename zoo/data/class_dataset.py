@@ -10,9 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from metazoo.data.layout_checks import (
+    check_no_empty_class,
+    checked_class_indices,
+    checked_images,
+    checked_labels,
+    checked_names,
+    checked_offsets,
+)
 from metazoo.errors import DataError
 
-_DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))
 _ROTATION_DEGREES = (0, 90, 180, 270)
 
 
@@ -42,10 +49,10 @@ class ClassDataset:
         Raises:
             DataError: a shape, dtype, offset or name is wrong.
         """
-        images = _checked_images(self.images)
-        offsets = _checked_offsets(self.class_offsets, len(images))
-        names = _checked_names(self.class_names, len(offsets) - 1)
-        _check_no_empty_class(offsets, names)
+        images = checked_images(self.images)
+        offsets = checked_offsets(self.class_offsets, len(images))
+        names = checked_names(self.class_names, len(offsets) - 1)
+        check_no_empty_class(offsets, names)
         object.__setattr__(self, "images", _read_only(images))
         object.__setattr__(self, "class_offsets", _read_only(offsets))
         object.__setattr__(self, "class_names", names)
@@ -122,7 +129,7 @@ class ClassDataset:
         Raises:
             DataError: none, repeated or unknown classes.
         """
-        indices = _checked_class_indices(class_indices, self.num_classes)
+        indices = checked_class_indices(class_indices, self.num_classes)
         starts, sizes = self.class_offsets[indices], self.class_sizes[indices]
         rows = [
             np.arange(start, start + size)
@@ -227,8 +234,8 @@ def from_arrays(
     Raises:
         DataError: shapes or dtypes are wrong, or a class has no example.
     """
-    images = _checked_images(_with_channels(np.asarray(images)))
-    labels = _checked_labels(labels, len(images))
+    images = checked_images(_with_channels(np.asarray(images)))
+    labels = checked_labels(labels, len(images))
     if class_names is None:
         values, labels = np.unique(labels, return_inverse=True)
         class_names = [str(value) for value in values]
@@ -261,96 +268,3 @@ def _read_only(array: np.ndarray) -> np.ndarray:
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def _checked_images(images: Any) -> np.ndarray:
-    images = np.asarray(images)
-    if images.dtype not in _DTYPES:
-        raise DataError(
-            f"images must be uint8 (pixels 0..255) or float32; got dtype "
-            f"{images.dtype}."
-        )
-    rank_is_right = images.ndim == 4 or (
-        images.dtype == np.float32 and images.ndim >= 2
-    )
-    if not rank_is_right or images.size == 0:
-        raise DataError(
-            "images must be a non-empty uint8 [examples, height, width, "
-            "channels] or float32 [examples, *features]; got "
-            f"{images.dtype} of shape {images.shape}."
-        )
-    return images
-
-
-def _checked_offsets(offsets: Any, num_examples: int) -> np.ndarray:
-    offsets = np.asarray(offsets)
-    if (
-        offsets.ndim != 1
-        or len(offsets) < 2
-        or not np.issubdtype(offsets.dtype, np.integer)
-    ):
-        raise DataError(
-            "class_offsets must be integers [classes + 1]; got "
-            f"{offsets.dtype} of shape {offsets.shape}."
-        )
-    if offsets[0] != 0 or offsets[-1] != num_examples:
-        raise DataError(
-            f"class_offsets must run from 0 to {num_examples}, the number of "
-            f"examples; they run from {offsets[0]} to {offsets[-1]}."
-        )
-    return offsets.astype(np.int64)
-
-
-def _checked_names(names: Sequence[str], num_classes: int) -> tuple[str, ...]:
-    names = tuple(str(name) for name in names)
-    if len(names) != num_classes:
-        raise DataError(
-            f"class_names must have {num_classes} names, one a class; got "
-            f"{len(names)}."
-        )
-    if len(set(names)) != num_classes:
-        twice = sorted({n for n in names if names.count(n) > 1})
-        raise DataError(f"class_names repeat {twice[:5]}.")
-    return names
-
-
-def _check_no_empty_class(offsets: np.ndarray, names: Sequence[str]) -> None:
-    empty = np.flatnonzero(np.diff(offsets) <= 0)
-    if len(empty):
-        raise DataError(
-            f"{len(empty)} classes have no example, among them "
-            f"{[names[i] for i in empty[:5]]}; leave them out."
-        )
-
-
-def _checked_labels(labels: Any, num_examples: int) -> np.ndarray:
-    labels = np.asarray(labels)
-    if labels.shape != (num_examples,) or not np.issubdtype(
-        labels.dtype, np.integer
-    ):
-        raise DataError(
-            f"labels must be integers of shape ({num_examples},), one an "
-            f"example; got {labels.dtype} of shape {labels.shape}."
-        )
-    return labels.astype(np.int64)
-
-
-def _checked_class_indices(indices: Any, num_classes: int) -> np.ndarray:
-    indices = np.asarray(indices)
-    if (
-        indices.ndim != 1
-        or len(indices) == 0
-        or not np.issubdtype(indices.dtype, np.integer)
-    ):
-        raise DataError(
-            "class_indices must be a non-empty list of integers; got "
-            f"{indices.dtype} of shape {indices.shape}."
-        )
-    if indices.min() < 0 or indices.max() >= num_classes:
-        raise DataError(
-            f"class_indices must lie in [0, {num_classes}); got "
-            f"{indices.min()} to {indices.max()}."
-        )
-    if len(np.unique(indices)) != len(indices):
-        raise DataError("class_indices names a class twice.")
-    return indices

@@ -7,6 +7,7 @@ import hashlib
 import os
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from metazoo.errors import DataError
 
 _CHUNK_BYTES = 1 << 20
+_DAMAGED = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def find_file(
@@ -81,7 +83,7 @@ def open_npz(
                     f"{sorted(fields.files)}."
                 )
             yield fields
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except _DAMAGED as error:
         raise DataError(
             f"{path} can't be read as an npz file without pickled objects: "
             f"{error}"

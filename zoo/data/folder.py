@@ -74,6 +74,8 @@ def _image_files(
     files = [f for f in _visible(folder) if f.suffix.lower() in SUFFIXES]
     for file in files:
         _check_inside(file, root)
+        if not file.is_file():
+            raise DataError(f"{file} is no regular file.")
     if not files:
         raise DataError(
             f"{folder} holds no image; a class needs files ending in "

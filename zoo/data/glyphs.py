@@ -42,7 +42,9 @@ def load_glyphs(
     """Draws the *Glyphs* data set; splits share no alphabet.
 
     Every drawing depends on (seed, split, alphabet, character, drawer)
-    alone, so asking for more of any of them adds and changes nothing.
+    alone, so asking for more of any of them adds and changes nothing. NumPy
+    may change a generator's stream between versions: compare fingerprints
+    before you compare numbers from two installations.
 
     Args:
         split: "train", "val" or "test".

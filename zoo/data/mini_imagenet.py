@@ -80,10 +80,11 @@ def _load_packed(
         offsets = fields["offset"].tolist()
         labels = fields["label"].astype(np.int64)
         names = fields["wnid"].tolist()
-    if offsets[0] != 0 or offsets[-1] != len(stream):
+    spans = len(offsets) > 1 and (offsets[0], offsets[-1]) == (0, len(stream))
+    if not spans:
         raise DataError(
             f"{path}: offset must run from 0 to {len(stream)}, the length of "
-            f"jpeg; it runs from {offsets[0]} to {offsets[-1]}."
+            f"jpeg; it starts {offsets[:1]} and ends {offsets[-1:]}."
         )
     images = [
         read_image(

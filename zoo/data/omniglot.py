@@ -117,6 +117,12 @@ def _load_packed(path: pathlib.Path, split: str, protocol: str) -> ClassDataset:
             f"{path}: images must be uint8 [character, drawer, height, "
             f"width]; got {images.dtype} of shape {images.shape}."
         )
+    lengths = {len(images), len(names), len(part), len(is_evaluation)}
+    if lengths != {len(alphabets)}:
+        raise DataError(
+            f"{path}: its fields must all have one entry a character; their "
+            f"lengths are {sorted(lengths | {len(alphabets)})}."
+        )
     if protocol == "vinyals":
         chosen = part == _VINYALS_PARTS[split]
     else:

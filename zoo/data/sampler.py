@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import operator
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,14 @@ import tensorflow as tf
 
 from metazoo.data.class_dataset import ClassDataset
 from metazoo.data.episode import Episode
-from metazoo.errors import EpisodeError
+from metazoo.data.sampler_checks import (
+    as_episode_number,
+    as_integer,
+    as_positive,
+    as_range,
+    check_enough_classes,
+    check_enough_examples,
+)
 
 _ABSENT = -1.0
 
@@ -55,13 +61,13 @@ class EpisodeSampler:
             EpisodeError: a number is not positive, or the data set has too
                 few classes or examples.
         """
-        self.ways_range = _as_range("num_ways", num_ways)
-        self.shots_range = _as_range("num_shots", num_shots)
-        self.num_queries = _as_range("num_queries", num_queries)[1]
-        self.seed = _as_integer("seed", seed)
+        self.ways_range = as_range("num_ways", num_ways)
+        self.shots_range = as_range("num_shots", num_shots)
+        self.num_queries = as_positive("num_queries", num_queries)
+        self.seed = as_integer("seed", seed)
         self.data = dataset
-        _check_enough_classes(dataset, self.num_ways)
-        _check_enough_examples(dataset, self.num_shots, self.num_queries)
+        check_enough_classes(dataset, self.num_ways)
+        check_enough_examples(dataset, self.num_shots, self.num_queries)
         with tf.device("CPU:0"):
             self._images = tf.constant(dataset.images)
             self._starts = tf.constant(dataset.class_offsets[:-1])
@@ -98,9 +104,9 @@ class EpisodeSampler:
         Raises:
             EpisodeError: `count` or a Python `start` is out of range.
         """
-        count = _as_positive("count", count)
+        count = as_positive("count", count)
         if not tf.is_tensor(start):
-            start = _as_episode_number("start", start)
+            start = as_episode_number("start", start)
         return self._compiled(tf.cast(start, tf.int64), count)
 
     def dataset(
@@ -121,11 +127,11 @@ class EpisodeSampler:
         Raises:
             EpisodeError: a number is out of range.
         """
-        num_tasks = _as_positive("num_tasks", num_tasks)
-        start = _as_episode_number("start", start)
+        num_tasks = as_positive("num_tasks", num_tasks)
+        start = as_episode_number("start", start)
         numbers = tf.data.Dataset.counter(start, num_tasks)
         if num_batches is not None:
-            numbers = numbers.take(_as_positive("num_batches", num_batches))
+            numbers = numbers.take(as_positive("num_batches", num_batches))
         episodes = numbers.map(
             functools.partial(self.tasks, count=num_tasks),
             num_parallel_calls=2,
@@ -266,66 +272,3 @@ def _absent_examples(dataset: ClassDataset) -> tf.Tensor | None:
         return None
     place = np.arange(dataset.max_examples)
     return tf.constant(place >= dataset.class_sizes[:, np.newaxis])
-
-
-def _as_integer(name: str, value: Any) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError as error:
-        raise EpisodeError(
-            f"{name} must be an integer; got {value!r}."
-        ) from error
-    if not -(2**63) <= number < 2**63:
-        raise EpisodeError(f"{name} must fit 64 bits; got {number}.")
-    return number
-
-
-def _as_positive(name: str, value: Any) -> int:
-    number = _as_integer(name, value)
-    if number < 1:
-        raise EpisodeError(f"{name} must be at least 1; got {number}.")
-    return number
-
-
-def _as_episode_number(name: str, value: Any) -> int:
-    number = _as_integer(name, value)
-    if number < 0:
-        raise EpisodeError(f"{name} must be at least 0; got {number}.")
-    return number
-
-
-def _as_range(name: str, value: Any) -> tuple[int, int]:
-    if not isinstance(value, (tuple, list)):
-        number = _as_positive(name, value)
-        return number, number
-    if len(value) != 2 or name == "num_queries":
-        raise EpisodeError(
-            f"{name} must be an integer"
-            + ("" if name == "num_queries" else " or a pair (low, high)")
-            + f"; got {value!r}."
-        )
-    low, high = (_as_positive(name, end) for end in value)
-    if low > high:
-        raise EpisodeError(f"{name} must rise; got the range {value!r}.")
-    return low, high
-
-
-def _check_enough_classes(dataset: ClassDataset, num_ways: int) -> None:
-    if num_ways > dataset.num_classes:
-        raise EpisodeError(
-            f"num_ways={num_ways} is more than the {dataset.num_classes} "
-            f"classes of {dataset.name!r} ({dataset.split})."
-        )
-
-
-def _check_enough_examples(
-    dataset: ClassDataset, num_shots: int, num_queries: int
-) -> None:
-    smallest = int(np.argmin(dataset.class_sizes))
-    if num_shots + num_queries > dataset.min_examples:
-        raise EpisodeError(
-            f"num_shots={num_shots} + num_queries={num_queries} is more than "
-            f"the {dataset.min_examples} examples of class "
-            f"{dataset.class_names[smallest]!r} in {dataset.name!r} "
-            f"({dataset.split})."
-        )
