@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from metazoo.serving.extras import require
 
 _HOMES = {
     "export": "metazoo.serving.exporter",
@@ -18,7 +19,7 @@ __all__ = ["Client", "EmbeddedServer", "export", "serve"]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(require(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

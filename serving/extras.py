@@ -7,9 +7,21 @@ from types import ModuleType
 
 REMEDY = 'pip install "metazoo[serving]"'
 
+EXTRA = frozenset(
+    {
+        "grpc",
+        "grpc_health",
+        "orjson",
+        "prometheus_client",
+        "starlette",
+        "tensorflow_serving",
+        "uvicorn",
+    }
+)
+
 
 def require(module: str) -> ModuleType:
-    """Imports a module of the `serving` extra.
+    """Imports a module that may need the `serving` extra.
 
     Args:
         module: Dotted name of the module.
@@ -18,12 +30,15 @@ def require(module: str) -> ModuleType:
         The module.
 
     Raises:
-        ImportError: If the package that holds it is not installed.
+        ImportError: If a package of the extra is not installed.
     """
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRA:
+            raise
         raise ImportError(
-            f"{module} is needed here and is not installed: {REMEDY}",
+            f"{package} is needed for this and is not installed: {REMEDY}",
             name=error.name,
         ) from error

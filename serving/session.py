@@ -24,8 +24,10 @@ class SavedModelSession:
     the real server, nothing but the graph itself checks shapes.
 
     Attributes:
-        signature_defs: Signature name -> SignatureDef as stored.
-        signatures: Signature name -> description of its tensors.
+        signature_defs: Signature name -> SignatureDef as stored, with the
+            entry of the initialisation.
+        signatures: Signature name -> description of its tensors, for those
+            that can be called.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class SavedModelSession:
         self.signatures = {
             name: _describe(name, definition)
             for name, definition in self.signature_defs.items()
+            if name != INIT_OP
         }
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=intra_op_threads
@@ -124,9 +127,7 @@ def _read_signature_defs(directory: Path) -> dict[str, Any]:
         raise ServingError(f"{path} is no SavedModel: {error}") from error
     for meta_graph in saved_model.meta_graphs:
         if "serve" in meta_graph.meta_info_def.tags:
-            definitions = dict(meta_graph.signature_def)
-            definitions.pop(INIT_OP, None)
-            return definitions
+            return dict(meta_graph.signature_def)
     raise ServingError(f"{path} holds no graph with the tag 'serve'")
 
 

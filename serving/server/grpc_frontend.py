@@ -1,0 +1,288 @@
+"""PredictionService, ModelService and health over gRPC."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any
+
+import grpc
+import numpy as np
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    model_management_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from metazoo.errors import ServingError
+from metazoo.serving.server.answers import signature_map, status_response
+from metazoo.serving.server.config import from_proto as read_config
+from metazoo.serving.server.core import (
+    ModelSelector,
+    PredictCore,
+    check_names,
+)
+from metazoo.serving.signatures import SignatureInfo
+from metazoo.serving.status import StatusError, invalid
+from metazoo.serving.tensors import from_proto, to_content, to_values
+
+LOG = logging.getLogger(__name__)
+
+# The names that TensorFlow Serving answers health checks for.
+HEALTH_SERVICES = ("", "ModelService", "PredictionService")
+
+
+def selector_of(spec: Any) -> ModelSelector:
+    """Reads a ModelSpec."""
+    choice = spec.WhichOneof("version_choice")
+    return ModelSelector(
+        name=spec.name,
+        version=spec.version.value if choice == "version" else None,
+        label=spec.version_label if choice == "version_label" else None,
+        signature=spec.signature_name,
+    )
+
+
+def decode_inputs(
+    request: Any, signature: SignatureInfo
+) -> dict[str, np.ndarray]:
+    """Decodes the inputs of a PredictRequest.
+
+    Raises:
+        StatusError: INVALID_ARGUMENT that names the tensor.
+    """
+    check_names(signature, request.inputs)
+    arrays = {}
+    for name in signature.inputs:
+        try:
+            arrays[name] = from_proto(request.inputs[name])
+        except (ValueError, TypeError) as error:
+            raise invalid(f"tensor parsing error: {name}: {error}") from error
+    return arrays
+
+
+def timeout_ms(context: grpc.ServicerContext) -> int:
+    """Milliseconds until the caller's deadline; 0 if it set none."""
+    remaining = context.time_remaining()
+    if remaining is None:
+        return 0
+    return max(1, int(remaining * 1000))
+
+
+def answer(
+    context: grpc.ServicerContext, work: Callable[[], Any]
+) -> tuple[Any, str]:
+    """Runs a handler and turns what it raises into a status.
+
+    Returns:
+        (response, code); the response is None unless the code is OK.
+    """
+    try:
+        return work(), "OK"
+    except StatusError as error:
+        code, message = error.code, error.message
+    except Exception as error:
+        LOG.exception("a request failed inside the server")
+        code, message = "INTERNAL", f"{type(error).__name__}: {error}"[:1024]
+    context.set_code(getattr(grpc.StatusCode, code))
+    context.set_details(message)
+    return None, code
+
+
+class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
+    """Answers predictions and metadata."""
+
+    def __init__(self, core: PredictCore, tensor_content: bool) -> None:
+        """Stores the core and how outputs are encoded."""
+        self._core = core
+        self._encode = to_content if tensor_content else to_values
+
+    def Predict(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Runs one signature."""
+        started = time.perf_counter()
+        response, code = answer(
+            context, lambda: self._predict(request, context)
+        )
+        self._core.metrics.answered(
+            self._core.known_model(request.model_spec.name),
+            "GRPC",
+            code,
+            time.perf_counter() - started,
+        )
+        return response or predict_pb2.PredictResponse()
+
+    def _predict(self, request: Any, context: Any) -> Any:
+        prediction = self._core.predict(
+            selector_of(request.model_spec),
+            lambda signature: decode_inputs(request, signature),
+            list(request.output_filter),
+            timeout_ms(context),
+        )
+        response = predict_pb2.PredictResponse()
+        response.model_spec.name = prediction.model
+        response.model_spec.version.value = prediction.version
+        response.model_spec.signature_name = prediction.signature
+        for name, value in prediction.outputs.items():
+            response.outputs[name].CopyFrom(self._encode(value))
+        return response
+
+    def GetModelMetadata(  # noqa: N802
+        self, request: Any, context: Any
+    ) -> Any:
+        """Describes the signatures of a model."""
+        response, _ = answer(context, lambda: self._metadata(request))
+        return response or get_model_metadata_pb2.GetModelMetadataResponse()
+
+    def _metadata(self, request: Any) -> Any:
+        if list(request.metadata_field) != ["signature_def"]:
+            raise invalid(
+                "GetModelMetadataRequest must list exactly the "
+                "metadata_field signature_def; got "
+                f"{list(request.metadata_field)}"
+            )
+        version, found = signature_map(
+            self._core, selector_of(request.model_spec)
+        )
+        response = get_model_metadata_pb2.GetModelMetadataResponse()
+        response.model_spec.name = request.model_spec.name
+        response.model_spec.version.value = version
+        response.metadata["signature_def"].Pack(found)
+        return response
+
+    def Classify(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Refuses: an episode is more than one input tensor."""
+        self._refuse(request.model_spec, context)
+
+    def Regress(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Refuses: an episode is more than one input tensor."""
+        self._refuse(request.model_spec, context)
+
+    def MultiInference(  # noqa: N802
+        self, request: Any, context: Any
+    ) -> Any:
+        """Refuses: an episode is more than one input tensor."""
+        spec = request.tasks[0].model_spec if request.tasks else None
+        self._refuse(spec, context)
+
+    def _refuse(self, spec: Any, context: Any) -> None:
+        _, code = answer(context, lambda: self._check_model(spec))
+        if code == "OK":
+            context.set_code(grpc.StatusCode.INVALID_ARGUMENT)
+            context.set_details("Expected one input Tensor.")
+
+    def _check_model(self, spec: Any) -> None:
+        if spec is None:
+            raise invalid("Inference request must have at least one task")
+        selector = selector_of(spec)
+        with self._core.manager.use(
+            selector.name, selector.version, selector.label
+        ):
+            return
+
+
+class ModelService(model_service_pb2_grpc.ModelServiceServicer):
+    """Answers status, and replaces the list of models."""
+
+    def __init__(self, core: PredictCore) -> None:
+        """Stores the core."""
+        self._core = core
+
+    def GetModelStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
+        """Lists versions and their states; labels are ignored."""
+        selector = selector_of(request.model_spec)
+        response, _ = answer(
+            context,
+            lambda: status_response(
+                self._core, selector.name, selector.version
+            ),
+        )
+        return response
+
+    def HandleReloadConfigRequest(  # noqa: N802
+        self, request: Any, context: Any
+    ) -> Any:
+        """Replaces the whole list of models."""
+        response, _ = answer(context, lambda: self._reload(request, context))
+        return response
+
+    def _reload(self, request: Any, context: Any) -> Any:
+        configs = read_config(request.config)
+        try:
+            self._core.manager.reload(configs, context.time_remaining())
+        except StatusError:
+            raise
+        except ServingError as error:
+            raise StatusError("FAILED_PRECONDITION", str(error)) from error
+        return model_management_pb2.ReloadConfigResponse()
+
+
+class GrpcFrontend:
+    """A gRPC server on one port.
+
+    Attributes:
+        port: The port in use.
+    """
+
+    def __init__(
+        self, core: PredictCore, host: str, port: int, tensor_content: bool
+    ) -> None:
+        """Opens the port and answers at once.
+
+        Args:
+            core: The prediction core.
+            host: Address to listen on.
+            port: Port; 0 for a free one.
+            tensor_content: Whether outputs are sent as raw bytes; otherwise
+                in typed fields, as TensorFlow Serving sends them.
+
+        Raises:
+            ServingError: If the port is taken.
+        """
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(
+                max_workers=max(16, 4 * (os.cpu_count() or 1)),
+                thread_name_prefix="grpc",
+            ),
+            options=[
+                # Otherwise two servers share one port without a word.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", -1),
+                ("grpc.max_send_message_length", -1),
+            ],
+        )
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            PredictionService(core, tensor_content), self._server
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+            ModelService(core), self._server
+        )
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self.port = self._open(host, port)
+        self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self._server.start()
+
+    def _open(self, host: str, port: int) -> int:
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        try:
+            return self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ServingError(
+                f"can't listen for gRPC on {address}: is another server on "
+                "that port? Choose another with --port"
+            ) from error
+
+    def _set_health(self, status: Any) -> None:
+        for service in HEALTH_SERVICES:
+            self._health.set(service, status)
+
+    def stop(self, grace: float) -> None:
+        """Takes no new calls and gives the present ones `grace` seconds."""
+        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._server.stop(grace).wait()

@@ -1,0 +1,97 @@
+"""NumPy arrays to TensorProto and back, in both of its encodings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
+
+VALUE_FIELDS = {
+    "float32": "float_val",
+    "float64": "double_val",
+    "int32": "int_val",
+    "int64": "int64_val",
+    "bool": "bool_val",
+}
+
+# A proto may hold one value for a whole shape: a few bytes that ask for any
+# amount of memory.
+LARGEST_REPEAT_BYTES = 1 << 28
+
+
+def to_content(array: np.ndarray) -> Any:
+    """Encodes an array as raw bytes (`tensor_content`), the fast form.
+
+    Args:
+        array: Of any numeric dtype, or of bytes.
+
+    Returns:
+        A TensorProto.
+    """
+    if array.dtype.name not in VALUE_FIELDS:
+        return tf.make_tensor_proto(array)
+    proto = _empty_proto(array)
+    proto.tensor_content = np.ascontiguousarray(array).tobytes()
+    return proto
+
+
+def to_values(array: np.ndarray) -> Any:
+    """Encodes an array in typed fields (`float_val` ...).
+
+    This is how TensorFlow Serving answers unless it is told otherwise.
+    """
+    field = VALUE_FIELDS.get(array.dtype.name)
+    if field is None:
+        return tf.make_tensor_proto(array)
+    proto = _empty_proto(array)
+    getattr(proto, field).extend(array.ravel().tolist())
+    return proto
+
+
+def _empty_proto(array: np.ndarray) -> Any:
+    proto = tensor_pb2.TensorProto()
+    proto.dtype = tf.as_dtype(array.dtype).as_datatype_enum
+    for size in array.shape:
+        proto.tensor_shape.dim.add().size = size
+    return proto
+
+
+def from_proto(proto: Any) -> np.ndarray:
+    """Decodes a TensorProto, whichever encoding it uses.
+
+    Args:
+        proto: The TensorProto.
+
+    Returns:
+        The array; it may be a read-only view of the message.
+
+    Raises:
+        ValueError: If the values do not fill the shape.
+    """
+    shape = [dim.size for dim in proto.tensor_shape.dim]
+    if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
+        raise ValueError("the shape is not fully known")
+    dtype = tf.as_dtype(proto.dtype).as_numpy_dtype
+    if proto.tensor_content:
+        flat = np.frombuffer(proto.tensor_content, dtype=dtype)
+        return flat.reshape(shape)
+    field = VALUE_FIELDS.get(np.dtype(dtype).name)
+    size = math.prod(shape)
+    if field is None:
+        _check_repeat(size, np.dtype(dtype).itemsize, len(proto.string_val))
+        return tf.make_ndarray(proto)
+    values = np.array(getattr(proto, field), dtype=dtype)
+    if len(values) == size:
+        return values.reshape(shape)
+    _check_repeat(size, values.itemsize, len(values))
+    return tf.make_ndarray(proto)
+
+
+def _check_repeat(size: int, itemsize: int, given: int) -> None:
+    if given > size:
+        raise ValueError(f"{given} values do not fill a shape of {size}")
+    if given != size and size * itemsize > LARGEST_REPEAT_BYTES:
+        raise ValueError(f"{given} values are to fill a shape of {size}")
