@@ -70,6 +70,10 @@ def require_exact(model: keras.Layer) -> None:
     graph of a functional model; a custom layer whose code calls
     `tf.nn.moments` or `keras.ops.moments` goes unnoticed.
 
+    Spectral normalisation and batch renormalisation pass: they hold a
+    correction constant by definition, so their gradient is not that of
+    their value, here or in the stock layers.
+
     Args:
         model: A model or layer.
 
