@@ -92,6 +92,14 @@ def test_unknown_number_of_tasks_is_summed():
     np.testing.assert_allclose(run(tf.ones([0, 2])), [0.0, 0.0])
 
 
+def test_arrays_are_summed_in_a_graph():
+    rows = np.arange(6.0, dtype="float32").reshape(3, 2)
+    run = tf.function(
+        lambda: accumulate_over_tasks(lambda row, _: row, rows, tf.zeros([2]))
+    )
+    np.testing.assert_allclose(run(), [6.0, 9.0])
+
+
 def graph_size(num_tasks):
     @tf.function
     def run(x):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 Weights = list[tf.Tensor]
 LossFn = Callable[[Weights], tf.Tensor]
 StatefulLossFn = Callable[[Weights, Any], tuple[tf.Tensor, Any]]
-LearningRate = float | tf.Tensor | Sequence[float | tf.Tensor]
+LearningRate: TypeAlias = "float | tf.Tensor | Sequence[float | tf.Tensor]"
 
 
 def sgd_step_with_state(
@@ -200,14 +200,14 @@ def inner_sgd_loop(
         new = sgd_step(loss_fn, weights, learning_rate, True, adapts)
         return step + 1, new
 
-    _, weights = tf.while_loop(
+    _, adapted = tf.while_loop(
         lambda step, _: step < steps,
         body,
         (tf.constant(0), list(weights)),
         parallel_iterations=1,
         maximum_iterations=steps,
     )
-    return weights
+    return adapted
 
 
 def _stateless(loss_fn: LossFn) -> StatefulLossFn:

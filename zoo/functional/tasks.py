@@ -45,6 +45,9 @@ def accumulate_over_tasks(
         ValueError: If `tensors` is empty or its leading axes differ, or
             `tasks_per_chunk` does not divide the number of tasks.
     """
+    tensors = tf.nest.map_structure(
+        lambda t: None if t is None else tf.convert_to_tensor(t), tensors
+    )
     static, num_tasks = _num_tasks(tensors)
     _check_chunk(tasks_per_chunk, static)
     arrays = _arrays(collect, num_tasks)
@@ -82,7 +85,7 @@ def _num_tasks(tensors: Any) -> tuple[int | None, int | tf.Tensor]:
     flat = [t for t in tf.nest.flatten(tensors) if t is not None]
     if not flat:
         raise ValueError("tensors: got none, expected one or more.")
-    sizes = {tf.convert_to_tensor(t).shape[0] for t in flat} - {None}
+    sizes = {t.shape[0] for t in flat} - {None}
     if len(sizes) > 1:
         raise ValueError(
             f"tensors: got task axes of lengths {sorted(sizes)}, expected "
