@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from metazoo._lazy import resolve as _resolve
 
 if TYPE_CHECKING:
-    from metazoo.base import EpisodicLearner, MetaLearner
+    from metazoo.base import MetaLearner
     from metazoo.data import ClassDataset, Episode, EpisodeSampler
     from metazoo.errors import (
         DataError,
@@ -64,7 +64,8 @@ __all__ = [
 _NAMES = {
     name: module
     for module, names in {
-        "metazoo.base": "EpisodicLearner MetaLearner",
+        "metazoo.base": "MetaLearner",
+        "metazoo.episodic": "EpisodicLearner",
         "metazoo.data": "ClassDataset Episode EpisodeSampler",
         "metazoo.errors": (
             "DataError EpisodeError ExportError MetazooError PresetError "

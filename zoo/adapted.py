@@ -1,0 +1,108 @@
+"""A learner together with what it learned about some tasks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metazoo.errors import EpisodeError
+
+if TYPE_CHECKING:
+    from metazoo.episodic import EpisodicLearner
+
+
+class AdaptedModel:
+    """The outcome of adaptation: predicts queries, and is plain tensors.
+
+    Attributes:
+        learner: the learner that was adapted; it is not changed.
+        state: dict from name to NumPy array with a leading tasks axis: all
+            that adaptation learned. It can be stored, sent, and given to
+            `learner.adapted(state)` anywhere.
+        single: one task without a tasks axis was given, so predictions come
+            without it too.
+    """
+
+    def __init__(
+        self, learner: EpisodicLearner, state: dict[str, Any], single: bool
+    ) -> None:
+        self.learner = learner
+        self.state = {name: np.asarray(v) for name, v in state.items()}
+        self.single = single
+
+    @property
+    def num_tasks(self) -> int:
+        """Number of tasks adapted to."""
+        return len(next(iter(self.state.values())))
+
+    def predict(self, query_x: Any) -> np.ndarray:
+        """Class probabilities of queries.
+
+        Args:
+            query_x: raw examples [query, *features], or [tasks, query,
+                *features] for as many tasks as were adapted to.
+
+        Returns:
+            float32 [query, ways], with a leading tasks axis if there was one.
+
+        Raises:
+            EpisodeError: queries of the wrong shape, dtype or number of
+                tasks.
+        """
+        return self._run(query_x)["probabilities"]
+
+    def predict_classes(self, query_x: Any) -> np.ndarray:
+        """Most probable class of each query: int64 [query] or [tasks, query].
+
+        Args:
+            query_x: as for `predict`.
+        """
+        return self._run(query_x)["classes"]
+
+    def save(self, path: str | Path) -> Path:
+        """Stores the state as an `.npz` file, whole or not at all.
+
+        Args:
+            path: file to write.
+
+        Returns:
+            The path.
+        """
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        with open(temporary, "wb") as file:
+            np.savez(file, __single__=np.array(self.single), **self.state)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        return path
+
+    def _run(self, query_x: Any) -> dict[str, np.ndarray]:
+        outputs = self.learner.predict_state(query_x, self.state)
+        drop = self.single and np.ndim(query_x) == self.learner.query_rank
+        return {k: v[0] if drop else v for k, v in outputs.items()}
+
+
+def load_state(path: str | Path) -> tuple[dict[str, np.ndarray], bool]:
+    """Reads a state stored by `AdaptedModel.save`.
+
+    Args:
+        path: the `.npz` file.
+
+    Returns:
+        The state, and whether it came from one task without a tasks axis.
+
+    Raises:
+        EpisodeError: the file is no stored state.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError) as error:
+        raise EpisodeError(f"{path} holds no adapted state: {error}") from error
+    if "__single__" not in arrays:
+        raise EpisodeError(f"{path} was not written by AdaptedModel.save.")
+    return arrays, bool(arrays.pop("__single__"))

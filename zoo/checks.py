@@ -1,0 +1,179 @@
+"""Checks of few-shot input at the Python boundary, before any computation."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from metazoo.errors import EpisodeError
+
+_NUMERIC_KINDS = "buif"
+
+
+def check_examples(
+    name: str, value: Any, shape: tuple[int, ...], value_range: Any = None
+) -> tuple[np.ndarray, bool]:
+    """Checks examples and brings them to a leading tasks axis.
+
+    Args:
+        name: argument name for error messages.
+        value: array-like [examples, *shape] or [tasks, examples, *shape].
+        shape: shape of one example; None entries are free.
+        value_range: (low, high) of raw values, to warn about input that
+            looks scaled already; None for no warning.
+
+    Returns:
+        float32 array [tasks, examples, *shape], and whether the tasks axis
+        was added here.
+
+    Raises:
+        EpisodeError: wrong rank, shape or dtype, no examples, or NaN.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in _NUMERIC_KINDS:
+        raise EpisodeError(f"{name} must be numeric; got dtype {array.dtype}.")
+    single = array.ndim == len(shape) + 1
+    if single:
+        array = array[None]
+    if array.ndim != len(shape) + 2 or not _fits(array.shape[2:], shape):
+        raise EpisodeError(
+            f"{name} has shape {np.shape(value)}; expected [examples, "
+            f"{_axes(shape)}] or [tasks, examples, {_axes(shape)}]."
+        )
+    if 0 in array.shape[:2]:
+        raise EpisodeError(
+            f"{name} is empty: shape {np.shape(value)} holds no example."
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise EpisodeError(f"{name} holds NaN or infinite values.")
+    _warn_if_scaled(name, array, value_range)
+    return array.astype(np.float32, copy=False), single
+
+
+def check_labels(
+    name: str,
+    value: Any,
+    leading: tuple[int, ...],
+    num_ways: int | None,
+    mask: np.ndarray | None = None,
+) -> np.ndarray:
+    """Checks integer labels.
+
+    Args:
+        name: argument name for error messages.
+        value: integer array-like of shape `leading`, or `leading[1:]` when
+            there is one task.
+        leading: expected (tasks, examples).
+        num_ways: labels must lie below it; None for no upper bound.
+        mask: bool [tasks, examples]; labels of padding may be anything
+            and come back as 0.
+
+    Returns:
+        int64 array [tasks, examples].
+
+    Raises:
+        EpisodeError: wrong shape, dtype or range.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "ui":
+        raise EpisodeError(
+            f"{name} must hold integers; got dtype {array.dtype}."
+        )
+    if array.shape != leading:
+        if array.shape != leading[1:] or leading[0] != 1:
+            raise EpisodeError(
+                f"{name} has shape {array.shape}; expected {leading} "
+                "(tasks, examples) to match its examples."
+            )
+        array = array[None]
+    if mask is not None:
+        array = np.where(mask, array, 0)
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or (num_ways is not None and high >= num_ways):
+        bound = "0 or more" if num_ways is None else f"in [0, {num_ways})"
+        raise EpisodeError(
+            f"{name} must be {bound}; found labels from {low} to {high}."
+        )
+    return array.astype(np.int64, copy=False)
+
+
+def check_mask(name: str, value: Any, leading: tuple[int, ...]) -> np.ndarray:
+    """Checks a mask of real examples; None means all are real.
+
+    Args:
+        name: argument name for error messages.
+        value: boolean (or 0/1) array-like like `leading`, or None.
+        leading: expected (tasks, examples).
+
+    Returns:
+        bool array [tasks, examples].
+
+    Raises:
+        EpisodeError: wrong shape, or a task without a real example.
+    """
+    if value is None:
+        return np.ones(leading, bool)
+    array = np.asarray(value)
+    if array.shape == leading[1:] and leading[0] == 1:
+        array = array[None]
+    if array.shape != leading or array.dtype.kind not in "bui":
+        raise EpisodeError(
+            f"{name} must be boolean of shape {leading}; got dtype "
+            f"{array.dtype} of shape {np.shape(value)}."
+        )
+    array = array.astype(bool)
+    if not array.any(axis=1).all():
+        empty = np.flatnonzero(~array.any(axis=1)).tolist()
+        raise EpisodeError(f"{name} leaves no example in tasks {empty}.")
+    return array
+
+
+def check_ways(num_ways: Any, fixed: int | None) -> int | None:
+    """Checks a number of ways against what the model can tell apart.
+
+    Args:
+        num_ways: positive integer, or None to take it from the labels.
+        fixed: the model's own number of ways, or None for any.
+
+    Returns:
+        The number of ways in force, or None.
+
+    Raises:
+        EpisodeError: not a positive integer, or another than `fixed`.
+    """
+    if num_ways is None:
+        return fixed
+    if isinstance(num_ways, bool) or int(num_ways) != num_ways or num_ways < 1:
+        raise EpisodeError(
+            f"num_ways must be a positive integer; got {num_ways!r}."
+        )
+    if fixed is not None and int(num_ways) > fixed:
+        raise EpisodeError(
+            f"num_ways is {num_ways}; this model tells {fixed} ways apart."
+        )
+    return int(num_ways) if fixed is None else fixed
+
+
+def _fits(found: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    return len(found) == len(expected) and all(
+        want is None or have == want
+        for have, want in zip(found, expected, strict=True)
+    )
+
+
+def _axes(shape: tuple[int, ...]) -> str:
+    return ", ".join("any" if size is None else str(size) for size in shape)
+
+
+def _warn_if_scaled(name: str, array: np.ndarray, value_range: Any) -> None:
+    if value_range is None or array.dtype.kind != "f":
+        return
+    low, high = value_range
+    if high > 1 and array.max() <= 1.0:
+        warnings.warn(
+            f"{name} looks scaled (largest value {array.max():.3g}); this "
+            f"model takes raw values in [{low}, {high}].",
+            stacklevel=4,
+        )

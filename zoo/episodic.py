@@ -1,0 +1,398 @@
+"""The episodic contract: adapt to a support set, predict its queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from metazoo.adapted import AdaptedModel
+from metazoo.checks import (
+    check_examples,
+    check_labels,
+    check_mask,
+    check_ways,
+)
+from metazoo.data.episode import Episode
+from metazoo.episodic_training import EpisodicTraining
+from metazoo.errors import EpisodeError
+from metazoo.signature import Signature
+
+PREDICTIONS = ("probabilities", "logits", "classes")
+
+
+class EpisodicLearner(EpisodicTraining):
+    """A Keras model whose example is an episode.
+
+    A method implements `adapt_state`, `logits_from_state` and `state_spec`
+    on tensors with a leading tasks axis; everything else follows.
+
+    Args:
+        backbone: Keras model from one example to features or logits.
+        num_ways: fixed number of classes, or None for any; a static number
+            is needed to compile a learner with XLA.
+        value_range: (low, high) of the raw values the backbone takes; used
+            to warn about input that was scaled before.
+        name: name of the model.
+    """
+
+    contract = "episodic"
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_ways: int | None = None,
+        value_range: tuple[float, float] | None = (0, 255),
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.backbone = backbone
+        self.num_ways = check_ways(num_ways, None)
+        self.value_range = None if value_range is None else tuple(value_range)
+        self._functions: dict[Any, Any] = {}
+
+    def build(self, input_shape: Any = None) -> None:
+        """Marks the model as built: its constructor makes all variables."""
+        self.built = True
+
+    @property
+    def example_shape(self) -> tuple[int | None, ...]:
+        """Shape of one raw example, such as (28, 28, 1)."""
+        return tuple(self.backbone.input_shape[1:])
+
+    @property
+    def query_rank(self) -> int:
+        """Rank of a query set without a tasks axis."""
+        return len(self.example_shape) + 1
+
+    # The verbs of the contract, on tensors.
+
+    def adapt_state(
+        self,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        support_mask: tf.Tensor,
+        num_ways: Any,
+    ) -> dict[str, tf.Tensor]:
+        """Learns from support sets; pure.
+
+        Args:
+            support_x: float32 [tasks, support, *features], raw values.
+            support_y: int64 [tasks, support] in [0, num_ways).
+            support_mask: bool [tasks, support]; False rows change nothing.
+            num_ways: number of columns, a Python int or int32 scalar.
+
+        Returns:
+            The state: name to tensor with a leading tasks axis.
+        """
+        raise NotImplementedError
+
+    def logits_from_state(
+        self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """Scores queries; pure.
+
+        Args:
+            query_x: float32 [tasks, query, *features], raw values.
+            state: what `adapt_state` returned.
+
+        Returns:
+            float32 [tasks, query, ways]; classes without support get
+            -1e9.
+        """
+        raise NotImplementedError
+
+    def state_spec(self) -> dict[str, tf.TensorSpec]:
+        """Specs of the state, named, with a leading tasks axis of None."""
+        raise NotImplementedError
+
+    def state_size(self, num_ways: int) -> int:
+        """Number of values in the state of one task.
+
+        Args:
+            num_ways: number of classes of the task.
+        """
+        total = 0
+        for spec in self.state_spec().values():
+            free = [num_ways if d is None else d for d in spec.shape[1:]]
+            total += int(np.prod(free))
+        return total
+
+    def ways_of(
+        self, support_y: tf.Tensor, support_mask: tf.Tensor
+    ) -> int | tf.Tensor:
+        """Number of columns: fixed, or the largest real label plus one.
+
+        Args:
+            support_y: int64 [tasks, support].
+            support_mask: bool [tasks, support].
+        """
+        if self.num_ways is not None:
+            return self.num_ways
+        labels = tf.where(support_mask, support_y, -1)
+        return tf.cast(tf.reduce_max(labels), tf.int32) + 1
+
+    # Keras: an example is an episode.
+
+    def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
+        """Adapts to each support set and scores its queries.
+
+        Args:
+            inputs: dict with `support_x`, `support_y`, `query_x` and maybe
+                `support_mask`, all with a leading tasks axis.
+            training: ignored; training goes through `meta_loss`.
+
+        Returns:
+            float32 logits [tasks, query, ways].
+        """
+        episode = Episode.from_inputs(inputs)
+        ways = self.ways_of(episode.support_y, episode.support_mask)
+        support_x = tf.cast(episode.support_x, tf.float32)
+        state = self.adapt_state(
+            support_x, episode.support_y, episode.support_mask, ways
+        )
+        query_x = tf.cast(episode.query_x, tf.float32)
+        return self.logits_from_state(query_x, state)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            "num_ways": self.num_ways,
+            "value_range": self.value_range,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None
+    ) -> Any:
+        """Rebuilds a learner from `get_config`."""
+        config = dict(config)
+        config["backbone"] = keras.saving.deserialize_keras_object(
+            config["backbone"], custom_objects=custom_objects
+        )
+        return cls(**config)
+
+    # The verbs as a Python user calls them.
+
+    def adapt(
+        self,
+        support_x: Any,
+        support_y: Any,
+        support_mask: Any = None,
+        num_ways: int | None = None,
+    ) -> AdaptedModel:
+        """Learns a task (or several) from labelled examples.
+
+        Args:
+            support_x: raw examples [support, *features] of one task, or
+                [tasks, support, *features].
+            support_y: integer labels [support] or [tasks, support].
+            support_mask: booleans like `support_y`, False for padding.
+            num_ways: number of classes; by default the largest label plus
+                one.
+
+        Returns:
+            The adapted model; this learner is not changed.
+
+        Raises:
+            EpisodeError: an argument is malformed.
+        """
+        x, single = check_examples(
+            "support_x", support_x, self.example_shape, self.value_range
+        )
+        ways = check_ways(num_ways, self.num_ways)
+        mask = check_mask("support_mask", support_mask, x.shape[:2])
+        y = check_labels("support_y", support_y, x.shape[:2], ways, mask)
+        if ways is None:
+            ways = int(y.max()) + 1
+        state = self._function("adapt")(x, y, mask, ways)
+        return AdaptedModel(self, state, single)
+
+    def adapted(
+        self, state: Mapping[str, Any], single: bool = True
+    ) -> AdaptedModel:
+        """Rebuilds an adapted model from a stored or received state.
+
+        Args:
+            state: name to array with a leading tasks axis.
+            single: whether predictions of one task drop the tasks axis.
+
+        Raises:
+            EpisodeError: a name, shape or dtype is not the state's.
+        """
+        return AdaptedModel(self, self._check_state(state), single)
+
+    def predict_state(
+        self, query_x: Any, state: Mapping[str, Any]
+    ) -> dict[str, np.ndarray]:
+        """Predicts queries from a state.
+
+        Args:
+            query_x: raw examples [query, *features] or [tasks, query,
+                *features].
+            state: name to array with a leading tasks axis.
+
+        Returns:
+            `probabilities` and `logits` float32 [tasks, query, ways],
+            `classes` int64 [tasks, query].
+
+        Raises:
+            EpisodeError: an argument is malformed.
+        """
+        x, _ = check_examples(
+            "query_x", query_x, self.example_shape, self.value_range
+        )
+        state = self._check_state(state)
+        tasks = len(next(iter(state.values())))
+        if len(x) != tasks:
+            raise EpisodeError(
+                f"query_x holds {len(x)} tasks; the state holds {tasks}."
+            )
+        outputs = self._function("predict")(x, state)
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def _function(self, verb: str) -> Any:
+        # Freezing a layer changes which weights adapt, hence the key.
+        key = (verb, tuple(v.path for v in self.trainable_variables))
+        if key not in self._functions:
+            self._functions[key] = self._trace(verb)
+        return self._functions[key]
+
+    def _trace(self, verb: str) -> Any:
+        examples = [None, None, *self.example_shape]
+        if verb == "predict":
+            specs = (tf.TensorSpec(examples), self.state_spec())
+            return tf.function(self._predict, input_signature=specs)
+        specs = (
+            tf.TensorSpec(examples),
+            tf.TensorSpec([None, None], tf.int64),
+            tf.TensorSpec([None, None], tf.bool),
+            tf.TensorSpec([], tf.int32),
+        )
+        return tf.function(self._adapt, input_signature=specs)
+
+    def _adapt(self, x: Any, y: Any, mask: Any, ways: Any) -> Any:
+        fixed = self.num_ways
+        return self.adapt_state(x, y, mask, ways if fixed is None else fixed)
+
+    def _predict(
+        self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        logits = tf.cast(self.logits_from_state(query_x, state), tf.float32)
+        return {
+            "probabilities": tf.nn.softmax(logits),
+            "logits": logits,
+            "classes": tf.argmax(logits, -1),
+        }
+
+    def _check_state(self, state: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        spec = self.state_spec()
+        if set(state) != set(spec):
+            raise EpisodeError(
+                f"state has the names {sorted(state)}; "
+                f"{type(self).__name__} expects {sorted(spec)}."
+            )
+        checked = {}
+        for name, want in spec.items():
+            value = np.asarray(state[name])
+            if not want.shape.is_compatible_with(value.shape) or (
+                value.dtype != want.dtype.as_numpy_dtype
+            ):
+                raise EpisodeError(
+                    f"state[{name!r}] is {value.dtype} of shape "
+                    f"{value.shape}; expected {want.dtype.name} of shape "
+                    f"{tuple(want.shape)}."
+                )
+            checked[name] = value
+        if len({len(value) for value in checked.values()}) > 1:
+            raise EpisodeError("state tensors hold different numbers of tasks.")
+        return checked
+
+    # What the exporter needs.
+
+    def signatures(self) -> tuple[Signature, ...]:
+        """Returns `adapt_predict`, `adapt` and `predict`."""
+        examples = [None, None, *self.example_shape]
+        support = {
+            "support_x": tf.TensorSpec(examples, tf.float32, "support_x"),
+            "support_y": tf.TensorSpec([None, None], tf.int64, "support_y"),
+        }
+        query = {"query_x": tf.TensorSpec(examples, tf.float32, "query_x")}
+        state = self.state_spec()
+        return (
+            Signature(
+                "adapt_predict",
+                {**support, **query},
+                self._serve_adapt_predict,
+                PREDICTIONS,
+                "Adapts to each task's support set and predicts its queries.",
+            ),
+            Signature(
+                "adapt",
+                support,
+                self._serve_adapt,
+                tuple(state),
+                "Adapts to each task's support set and returns the state.",
+            ),
+            Signature(
+                "predict",
+                {**query, **state},
+                self._serve_predict,
+                PREDICTIONS,
+                "Predicts queries from the state that adapt returned.",
+            ),
+        )
+
+    def example_episode(self, num_tasks: int, seed: int = 0) -> Episode:
+        """A random valid episode, to try a signature on.
+
+        Args:
+            num_tasks: number of tasks.
+            seed: seed of the random values.
+
+        Returns:
+            2 shots and 3 queries of each of 3 (or the fixed number of)
+            ways, raw values.
+        """
+        rng = np.random.default_rng(seed)
+        ways = self.num_ways or 3
+        low, high = self.value_range or (0.0, 1.0)
+        shape = [size or 8 for size in self.example_shape]
+
+        def draw(examples: int) -> np.ndarray:
+            values = rng.uniform(low, high, (num_tasks, examples, *shape))
+            return values.astype(np.float32)
+
+        support_y = np.tile(np.repeat(np.arange(ways), 2), (num_tasks, 1))
+        query_y = np.tile(np.repeat(np.arange(ways), 3), (num_tasks, 1))
+        return Episode(
+            draw(2 * ways),
+            support_y,
+            draw(3 * ways),
+            query_y,
+            np.ones(support_y.shape, bool),
+            np.ones(query_y.shape, bool),
+        )
+
+    def _serve_adapt(
+        self, support_x: tf.Tensor, support_y: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        mask = tf.ones_like(support_y, tf.bool)
+        ways = self.ways_of(support_y, mask)
+        return self.adapt_state(support_x, support_y, mask, ways)
+
+    def _serve_predict(
+        self, query_x: tf.Tensor, **state: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return self._predict(query_x, state)
+
+    def _serve_adapt_predict(
+        self, support_x: tf.Tensor, support_y: tf.Tensor, query_x: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        return self._predict(query_x, self._serve_adapt(support_x, support_y))

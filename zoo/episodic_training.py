@@ -1,0 +1,274 @@
+"""How Keras trains and tests an episodic learner: its compile and steps."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+import tensorflow as tf
+
+from metazoo.base import MetaLearner
+from metazoo.data.episode import Episode
+from metazoo.errors import MetazooError
+from metazoo.functional import accumulate_over_tasks
+from metazoo.losses import masked_cross_entropy
+
+
+class EpisodicTraining(MetaLearner):
+    """Meta-training of a learner whose example is an episode.
+
+    A subclass gives `meta_loss`; one that is not trained by the gradient of
+    a loss overrides `chunk_gradients`.
+
+    Attributes:
+        default_tasks_per_chunk: how many tasks are differentiated together;
+            None for all of a step. One keeps memory flat in their number.
+    """
+
+    default_tasks_per_chunk: int | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        jit_compile: bool = False,
+        tasks_per_chunk: int | None | Literal["auto"] = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Configures training, as for any Keras model.
+
+        Args:
+            optimizer: the outer optimizer.
+            loss: loss of (query_y, logits); None for the cross entropy of
+                the method. It must take logits.
+            metrics: as in Keras; by default accuracy over real queries.
+            weighted_metrics: as in Keras.
+            jit_compile: compile the step with XLA; needs a learner with a
+                static number of ways. Off by default: convolutions compiled
+                for CPUs are far slower.
+            tasks_per_chunk: tasks differentiated together (gradients are
+                accumulated over the chunks of a step); None for all,
+                `"auto"` for the method's default.
+            **kwargs: the other arguments of `keras.Model.compile`.
+
+        Raises:
+            MetazooError: a loss that expects probabilities, or a mixed
+                precision that would spoil second-order gradients.
+        """
+        _require_logits_loss(loss)
+        self._require_safe_precision()
+        if metrics is None and weighted_metrics is None:
+            weighted_metrics = [
+                keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+            ]
+        auto = tasks_per_chunk == "auto"
+        self._tasks_per_chunk = (
+            self.default_tasks_per_chunk if auto else tasks_per_chunk
+        )
+        self._query_loss = None if loss is None else keras.losses.get(loss)
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
+
+    def get_compile_config(self) -> dict[str, Any]:
+        """Returns the arguments of `compile`, for `save`."""
+        config = super().get_compile_config()
+        return {**config, "tasks_per_chunk": self._tasks_per_chunk}
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compiles as `get_compile_config` recorded, for `load_model`.
+
+        Args:
+            config: what `get_compile_config` returned.
+        """
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def meta_loss(
+        self, episode: Episode, num_ways: Any
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Post-adaptation loss of some tasks, in training mode.
+
+        Args:
+            episode: the tasks.
+            num_ways: number of columns of the logits.
+
+        Returns:
+            The mean loss over tasks (scalar) and query logits
+            [tasks, query, ways].
+        """
+        raise NotImplementedError
+
+    def query_loss(self, episode: Episode, logits: tf.Tensor) -> tf.Tensor:
+        """Mean loss of real queries: the compiled loss, or cross entropy.
+
+        Args:
+            episode: the tasks.
+            logits: float [tasks, query, ways].
+
+        Returns:
+            Scalar.
+        """
+        logits = tf.cast(logits, tf.float32)
+        custom = getattr(self, "_query_loss", None)
+        if custom is not None:
+            mask = tf.cast(episode.query_mask, tf.float32)
+            return custom(episode.query_y, logits, sample_weight=mask)
+        losses = masked_cross_entropy(
+            episode.query_y, logits, episode.query_mask
+        )
+        return tf.reduce_mean(losses)
+
+    def chunk_gradients(
+        self, episode: Episode, num_ways: Any
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Meta-gradient of the tasks of one chunk, averaged over them.
+
+        Args:
+            episode: the tasks of the chunk.
+            num_ways: number of columns of the logits.
+
+        Returns:
+            Mean loss, query logits [tasks, query, ways], and one gradient
+            for each of `trainable_variables`.
+        """
+        variables = [v.value for v in self.trainable_variables]
+        with tf.GradientTape() as tape:
+            loss, logits = self.meta_loss(episode, num_ways)
+            loss += tf.add_n([0.0, *self.losses])
+        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+        return loss, logits, gradients
+
+    def compute_gradients(
+        self, episode: Episode
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        """Meta-gradient of a whole step, accumulated over chunks of tasks.
+
+        Args:
+            episode: all tasks of the step.
+
+        Returns:
+            As `chunk_gradients`.
+        """
+        num_ways = self.ways_of(episode.support_y, episode.support_mask)
+        chunk = getattr(self, "_tasks_per_chunk", self.default_tasks_per_chunk)
+        if chunk is None:
+            return self.chunk_gradients(episode, num_ways)
+        return self._accumulated_gradients(episode, num_ways, chunk)
+
+    def _accumulated_gradients(
+        self, episode: Episode, num_ways: Any, chunk: int
+    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
+        def one_chunk(part: Episode, _: tf.Tensor) -> Any:
+            loss, logits, gradients = self.chunk_gradients(part, num_ways)
+            return (loss, gradients), logits
+
+        chunks = _in_chunks(episode, chunk)
+        zeros = [tf.zeros(v.shape, v.dtype) for v in self.trainable_variables]
+        (loss, gradients), logits = accumulate_over_tasks(
+            one_chunk,
+            chunks,
+            like=(tf.zeros([]), zeros),
+            collect=tf.TensorSpec([None, None, None], tf.float32),
+        )
+        count = tf.cast(tf.shape(chunks.support_y)[0], tf.float32)
+        logits = tf.reshape(logits, _merged_shape(logits))
+        gradients = [g / tf.cast(count, g.dtype) for g in gradients]
+        return loss / count, logits, gradients
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One outer update; what `fit` and the trainers compile.
+
+        Args:
+            data: an `Episode` or its Keras form.
+
+        Returns:
+            Metric name to value.
+        """
+        episode = Episode.from_keras(data)
+        loss, logits, gradients = self.compute_gradients(episode)
+        # Keras optimizers sum over replicas; the meta-gradient is a mean.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        if replicas > 1:
+            gradients = [g / replicas for g in gradients]
+        self.optimizer.apply(gradients, self.trainable_variables)
+        return self._update_metrics(episode, loss, logits)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Adapts to each task and scores its queries.
+
+        Args:
+            data: an `Episode` or its Keras form.
+
+        Returns:
+            Metric name to value.
+        """
+        episode = Episode.from_keras(data)
+        inputs, _, _ = episode.to_keras()
+        logits = self(inputs, training=False)
+        loss = self.query_loss(episode, logits)
+        return self._update_metrics(episode, loss, logits)
+
+    def _update_metrics(
+        self, episode: Episode, loss: tf.Tensor, logits: tf.Tensor
+    ) -> dict[str, Any]:
+        tasks = tf.shape(episode.support_y)[0]
+        self._loss_tracker.update_state(loss, sample_weight=tasks)
+        inputs, query_y, query_mask = episode.to_keras()
+        return self.compute_metrics(
+            inputs, query_y, logits, sample_weight=query_mask
+        )
+
+    def _require_safe_precision(self) -> None:
+        half = [
+            layer.name
+            for layer in self._flatten_layers(include_self=False)
+            if layer.dtype_policy.compute_dtype == "float16"
+        ]
+        if half and self.second_order:
+            raise MetazooError(
+                f"Layers {half[:5]} compute in float16, whose range is too "
+                "small for inner gradients; use mixed_bfloat16 or float32."
+            )
+
+
+def _in_chunks(episode: Episode, chunk: int) -> Episode:
+    """Reshapes [tasks, ...] to [chunks, chunk, ...]."""
+    tasks = episode.support_y.shape[0]
+    if tasks is not None and tasks % chunk:
+        raise MetazooError(
+            f"tasks_per_chunk is {chunk}; it must divide the {tasks} tasks "
+            "of a step."
+        )
+
+    def split(x: tf.Tensor) -> tf.Tensor:
+        return tf.reshape(x, tf.concat([[-1, chunk], tf.shape(x)[1:]], 0))
+
+    def with_static_shape(x: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(split(x), [None, chunk, *x.shape[1:]])
+
+    return Episode(*(with_static_shape(part) for part in episode))
+
+
+def _merged_shape(logits: tf.Tensor) -> tf.Tensor:
+    return tf.concat([[-1], tf.shape(logits)[2:]], 0)
+
+
+def _require_logits_loss(loss: Any) -> None:
+    if loss is None:
+        return
+    settings = keras.losses.get(loss)
+    config = settings.get_config() if hasattr(settings, "get_config") else {}
+    if isinstance(loss, str) or config.get("from_logits") is False:
+        raise MetazooError(
+            f"loss {loss!r} expects probabilities, and a learner gives "
+            "logits; leave loss out, or pass an object such as keras.losses."
+            "SparseCategoricalCrossentropy(from_logits=True)."
+        )

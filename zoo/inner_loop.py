@@ -1,0 +1,284 @@
+"""Learners that adapt by gradient steps on a copy of their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from metazoo import functional
+from metazoo.episodic import EpisodicLearner
+from metazoo.errors import MetazooError
+from metazoo.losses import class_mask_of, mask_logits, masked_cross_entropy
+
+HEADS = ("columns", "shared", "none")
+NORMALIZATIONS = ("transductive", "moving")
+
+
+class InnerLoopLearner(EpisodicLearner):
+    """A backbone and a linear head whose weights adapt to each task.
+
+    The adapted weights are values, never variables: the state of a task is
+    one tensor per weight (`weight_00`, `weight_01`, ... in the order of
+    `fast_variables`) and the mask of its classes.
+
+    Args:
+        backbone: Keras model from one example to features [features], or to
+            logits when `head` is "none".
+        num_ways: fixed number of classes; needed for "columns", taken from
+            the backbone for "none".
+        head: "columns" meta-learns one column of the linear head per class
+            (fixed ways); "shared" meta-learns a single column that every
+            class starts from (any ways); "none" takes the backbone's output
+            as logits.
+        normalization: "transductive" normalises every call with the
+            statistics of its own examples, so that a query's answer depends
+            on the other queries of its task; "moving" uses the moving
+            statistics the backbone holds.
+        adapt_backbone: False adapts the head alone.
+        value_range: (low, high) of the raw values the backbone takes.
+        name: name of the model.
+    """
+
+    default_tasks_per_chunk = 1
+
+    def __init__(
+        self,
+        backbone: keras.Model,
+        num_ways: int | None = None,
+        head: str = "columns",
+        normalization: str = "transductive",
+        adapt_backbone: bool = True,
+        value_range: tuple[float, float] | None = (0, 255),
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        _check_choice("head", head, HEADS)
+        _check_choice("normalization", normalization, NORMALIZATIONS)
+        num_ways = _ways_of_head(backbone, num_ways, head)
+        super().__init__(backbone, num_ways, value_range, name=name, **kwargs)
+        self.head = head
+        self.normalization = normalization
+        self.adapt_backbone = adapt_backbone
+        if normalization == "transductive":
+            _refuse_dropout(backbone)
+        self._make_head()
+        self.build()
+
+    @property
+    def transductive(self) -> bool:
+        """Whether a query's answer depends on the other queries."""
+        return self.normalization == "transductive"
+
+    @property
+    def fast_variables(self) -> list[keras.Variable]:
+        """The trainable variables that a task adapts, in state order."""
+        head = [] if self.head == "none" else self.head_variables
+        if not self.adapt_backbone:
+            return head
+        return [*self.backbone.trainable_variables, *head]
+
+    def initial_weights(self, num_ways: Any) -> list[tf.Tensor]:
+        """What adaptation starts from: values of `fast_variables`.
+
+        Args:
+            num_ways: number of columns of the head.
+        """
+        values = [tf.convert_to_tensor(v) for v in self.fast_variables]
+        if self.head == "shared":
+            kernel, bias = values[-2:]
+            values[-2] = tf.tile(kernel, [1, num_ways])
+            values[-1] = tf.tile(bias, [num_ways])
+        return values
+
+    def task_logits(
+        self, weights: list[tf.Tensor], x: tf.Tensor, class_mask: tf.Tensor
+    ) -> tf.Tensor:
+        """Scores the examples of one task with given weights.
+
+        Args:
+            weights: one tensor per `fast_variables`.
+            x: float32 [examples, *features].
+            class_mask: float32 [ways].
+
+        Returns:
+            float32 [examples, ways].
+        """
+        trainable, others = functional.weights_of(self.backbone)
+        if self.adapt_backbone:
+            trainable = weights[: len(trainable)]
+        outputs, _ = functional.call(
+            self.backbone, trainable, others, x, training=self.transductive
+        )
+        outputs = tf.cast(outputs, tf.float32)
+        if self.head != "none":
+            outputs = tf.matmul(outputs, weights[-2]) + weights[-1]
+        return mask_logits(outputs, class_mask)
+
+    def task_loss(
+        self,
+        weights: list[tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        class_mask: tf.Tensor,
+    ) -> tf.Tensor:
+        """Inner loss of one task: mean cross entropy, a scalar.
+
+        Args:
+            weights: one tensor per `fast_variables`.
+            x: float32 [examples, *features].
+            y: int64 [examples].
+            class_mask: float32 [ways].
+        """
+        logits = self.task_logits(weights, x, class_mask)
+        return masked_cross_entropy(y, logits, tf.ones_like(y, tf.bool))
+
+    def adapt_task(
+        self,
+        weights: list[tf.Tensor],
+        x: tf.Tensor,
+        y: tf.Tensor,
+        class_mask: tf.Tensor,
+    ) -> list[tf.Tensor]:
+        """Adapts to the support set of one task; first order.
+
+        Args:
+            weights: where to start.
+            x: float32 [support, *features], real examples only.
+            y: int64 [support].
+            class_mask: float32 [ways].
+
+        Returns:
+            The adapted weights.
+        """
+        raise NotImplementedError
+
+    def adapt_state(
+        self,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        support_mask: tf.Tensor,
+        num_ways: Any,
+    ) -> dict[str, tf.Tensor]:
+        """Adapts to every task; see `EpisodicLearner.adapt_state`."""
+        class_mask = class_mask_of(support_y, support_mask, num_ways)
+        initial = self.initial_weights(num_ways)
+
+        def one(task: Any) -> list[tf.Tensor]:
+            x, y, mask, classes = task
+            # Padding must not enter the batch statistics either.
+            x, y = tf.boolean_mask(x, mask), tf.boolean_mask(y, mask)
+            return self.adapt_task(initial, x, y, classes)
+
+        weights = tf.map_fn(
+            one,
+            (support_x, support_y, support_mask, class_mask),
+            fn_output_signature=[
+                tf.TensorSpec(w.shape, w.dtype) for w in initial
+            ],
+        )
+        state = dict(zip(self._weight_names(), weights, strict=True))
+        return {**state, "class_mask": class_mask}
+
+    def logits_from_state(
+        self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """Scores the queries of every task; see `EpisodicLearner`."""
+        weights = [state[name] for name in self._weight_names()]
+
+        def one(task: Any) -> tf.Tensor:
+            x, class_mask, *weights = task
+            return self.task_logits(weights, x, class_mask)
+
+        return tf.map_fn(
+            one,
+            (query_x, state["class_mask"], *weights),
+            fn_output_signature=tf.TensorSpec([None, None], tf.float32),
+        )
+
+    def state_spec(self) -> dict[str, tf.TensorSpec]:
+        """`weight_NN` for each fast weight, and `class_mask`."""
+        ways = self.num_ways
+        shapes = [tuple(v.shape) for v in self.fast_variables]
+        if self.head == "shared":
+            shapes[-2:] = [(shapes[-2][0], None), (None,)]
+        names = self._weight_names()
+        spec = {
+            name: tf.TensorSpec([None, *shape], tf.float32, name)
+            for name, shape in zip(names, shapes, strict=True)
+        }
+        spec["class_mask"] = tf.TensorSpec(
+            [None, ways], tf.float32, "class_mask"
+        )
+        return spec
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "head": self.head,
+            "normalization": self.normalization,
+            "adapt_backbone": self.adapt_backbone,
+        }
+
+    def _make_head(self) -> None:
+        if self.head == "none":
+            self.head_variables = []
+            return
+        features = self.backbone.output_shape[-1]
+        ways = 1 if self.head == "shared" else self.num_ways
+        # Zero columns make every class equally likely before adaptation.
+        kernel = self.add_weight(
+            shape=(features, ways), initializer="zeros", name="head_kernel"
+        )
+        bias = self.add_weight(
+            shape=(ways,), initializer="zeros", name="head_bias"
+        )
+        self.head_variables = [kernel, bias]
+
+    def _weight_names(self) -> list[str]:
+        return [f"weight_{i:02d}" for i in range(len(self.fast_variables))]
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise MetazooError(
+            f"{name} must be one of {list(choices)}; got {value!r}."
+        )
+
+
+def _ways_of_head(
+    backbone: keras.Model, num_ways: int | None, head: str
+) -> int | None:
+    shape = backbone.output_shape
+    if not isinstance(shape, tuple) or len(shape) != 2:
+        raise MetazooError(
+            f"backbone must give one vector per example; its output shape is "
+            f"{shape}. End it with a pooling or Flatten layer."
+        )
+    if head == "columns" and num_ways is None:
+        raise MetazooError("head='columns' needs num_ways; or use 'shared'.")
+    if head != "none":
+        return num_ways
+    if num_ways not in (None, shape[-1]):
+        raise MetazooError(
+            f"num_ways is {num_ways}, but head='none' and the backbone gives "
+            f"{shape[-1]} logits."
+        )
+    return shape[-1]
+
+
+def _refuse_dropout(backbone: keras.Model) -> None:
+    names = [
+        layer.name
+        for layer in backbone._flatten_layers()
+        if isinstance(layer, keras.layers.Dropout) and layer.rate > 0
+    ]
+    if names:
+        raise MetazooError(
+            f"backbone drops units in layers {names}, and batch statistics "
+            "(normalization='transductive') need training mode, which would "
+            "drop them at prediction too. Remove them or use 'moving'."
+        )
