@@ -73,18 +73,24 @@ def open_npz(
     if not path.is_file():
         raise DataError(f"No such file: {path}.")
     try:
-        with np.load(path, allow_pickle=False) as fields:
-            if not isinstance(fields, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is no npz file of named arrays.")
-            missing = sorted(set(required) - set(fields.files))
-            if missing:
-                raise DataError(
-                    f"{path} lacks the fields {missing}; it has "
-                    f"{sorted(fields.files)}."
-                )
+        loaded = np.load(path, allow_pickle=False)
+        if not isinstance(loaded, np.lib.npyio.NpzFile):
+            raise DataError(f"{path} is no npz file of named arrays.")
+        with loaded as fields:
+            _check_fields(path, fields.files, required)
             yield fields
     except _DAMAGED as error:
         raise DataError(
             f"{path} can't be read as an npz file without pickled objects: "
             f"{error}"
         ) from error
+
+
+def _check_fields(
+    path: pathlib.Path, present: Sequence[str], required: Sequence[str]
+) -> None:
+    missing = sorted(set(required) - set(present))
+    if missing:
+        raise DataError(
+            f"{path} lacks the fields {missing}; it has {sorted(present)}."
+        )
