@@ -12,7 +12,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.util import deprecation
 
 from metazoo.errors import ServingError
-from metazoo.serving.signatures import INIT_OP, SignatureInfo, signature_info
+from metazoo.serving.signature_defs import describe_all
 
 
 class SavedModelSession:
@@ -44,11 +44,7 @@ class SavedModelSession:
             ServingError: If the folder holds no readable SavedModel.
         """
         self.signature_defs = _read_signature_defs(Path(directory))
-        self.signatures = {
-            name: _describe(name, definition)
-            for name, definition in self.signature_defs.items()
-            if name != INIT_OP
-        }
+        self.signatures = describe_all(self.signature_defs)
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=intra_op_threads
         )
@@ -129,20 +125,3 @@ def _read_signature_defs(directory: Path) -> dict[str, Any]:
         if "serve" in meta_graph.meta_info_def.tags:
             return dict(meta_graph.signature_def)
     raise ServingError(f"{path} holds no graph with the tag 'serve'")
-
-
-def _describe(name: str, definition: Any) -> SignatureInfo:
-    return signature_info(
-        name, _wire_infos(definition.inputs), _wire_infos(definition.outputs)
-    )
-
-
-def _wire_infos(tensors: Any) -> dict[str, tuple[str, list[int] | None]]:
-    infos = {}
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        shape = tensor.tensor_shape
-        dims = None if shape.unknown_rank else [d.size for d in shape.dim]
-        enum_name = f"DT_{tf.as_dtype(tensor.dtype).name.upper()}"
-        infos[name] = (enum_name, dims)
-    return infos

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -86,13 +85,15 @@ def shape_text(shape: Sequence[int | None] | None) -> str:
     return "[" + ",".join("?" if d is None else str(d) for d in shape) + "]"
 
 
-def tensor_infos(
-    tensors: Mapping[str, tuple[str, Sequence[int] | None]],
-) -> dict[str, TensorInfo]:
+# Wire name -> (enum name such as `DT_FLOAT`, dims with -1 for any size).
+WireTensors = dict[str, tuple[str, Sequence[int] | None]]
+
+
+def tensor_infos(tensors: WireTensors) -> dict[str, TensorInfo]:
     """Builds infos from wire metadata, where -1 means any size.
 
     Args:
-        tensors: Wire name -> (enum name such as `DT_FLOAT`, dims or None).
+        tensors: The wire description.
 
     Returns:
         Wire name -> info, in the order given.
@@ -121,6 +122,8 @@ def numpy_name(enum_name: str) -> str:
     return known or enum_name.removeprefix("DT_").lower()
 
 
-def signature_info(name: str, inputs: Any, outputs: Any) -> SignatureInfo:
+def signature_info(
+    name: str, inputs: WireTensors, outputs: WireTensors
+) -> SignatureInfo:
     """Builds a `SignatureInfo` from two wire descriptions."""
     return SignatureInfo(name, tensor_infos(inputs), tensor_infos(outputs))
