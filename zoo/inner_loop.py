@@ -14,7 +14,7 @@ from metazoo.errors import MetazooError
 from metazoo.losses import class_mask_of, mask_logits, masked_cross_entropy
 
 HEADS = ("columns", "shared", "none")
-NORMALIZATIONS = ("transductive", "moving")
+NORMALIZATIONS = ("transductive", "support_and_query", "moving")
 
 
 class InnerLoopLearner(EpisodicLearner):
@@ -35,8 +35,11 @@ class InnerLoopLearner(EpisodicLearner):
             as logits.
         normalization: "transductive" normalises every call with the
             statistics of its own examples, so that a query's answer depends
-            on the other queries of its task; "moving" uses the moving
-            statistics the backbone holds.
+            on the other queries of its task; "support_and_query" scores
+            each query together with the whole support set, which the state
+            then carries (Nichol et al. 2018, section 6.1, without
+            transduction); "moving" uses the moving statistics the backbone
+            holds.
         adapt_backbone: False adapts the head alone.
         value_range: (low, high) of the raw values the backbone takes.
         name: name of the model.
@@ -62,7 +65,7 @@ class InnerLoopLearner(EpisodicLearner):
         self.head = head
         self.normalization = normalization
         self.adapt_backbone = adapt_backbone
-        if normalization == "transductive":
+        if normalization != "moving":
             _refuse_dropout(backbone)
         self._make_head()
         self.build()
@@ -110,7 +113,11 @@ class InnerLoopLearner(EpisodicLearner):
         if self.adapt_backbone:
             trainable = weights[: len(trainable)]
         outputs, _ = functional.call(
-            self.backbone, trainable, others, x, training=self.transductive
+            self.backbone,
+            trainable,
+            others,
+            x,
+            training=self.normalization != "moving",
         )
         outputs = tf.cast(outputs, tf.float32)
         if self.head != "none":
@@ -180,23 +187,43 @@ class InnerLoopLearner(EpisodicLearner):
             ],
         )
         state = dict(zip(self._weight_names(), weights, strict=True))
-        return {**state, "class_mask": class_mask}
+        state["class_mask"] = class_mask
+        if self.normalization == "support_and_query":
+            state["support_x"] = support_x
+            state["support_mask"] = support_mask
+        return state
 
     def logits_from_state(
         self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
     ) -> tf.Tensor:
         """Scores the queries of every task; see `EpisodicLearner`."""
-        weights = [state[name] for name in self._weight_names()]
 
         def one(task: Any) -> tf.Tensor:
-            x, class_mask, *weights = task
-            return self.task_logits(weights, x, class_mask)
+            weights = [task[name] for name in self._weight_names()]
+            if self.normalization == "support_and_query":
+                return self._logits_beside_support(weights, task)
+            return self.task_logits(
+                weights, task["query_x"], task["class_mask"]
+            )
 
         return tf.map_fn(
             one,
-            (query_x, state["class_mask"], *weights),
+            {**state, "query_x": query_x},
             fn_output_signature=tf.TensorSpec([None, None], tf.float32),
         )
+
+    def _logits_beside_support(
+        self, weights: list[tf.Tensor], task: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """Scores each query in one batch with the real support examples."""
+        support_x = tf.boolean_mask(task["support_x"], task["support_mask"])
+
+        def one(query: tf.Tensor) -> tf.Tensor:
+            batch = tf.concat([support_x, query[None]], 0)
+            return self.task_logits(weights, batch, task["class_mask"])[-1]
+
+        spec = tf.TensorSpec([None], tf.float32)
+        return tf.map_fn(one, task["query_x"], fn_output_signature=spec)
 
     def state_spec(self) -> dict[str, tf.TensorSpec]:
         """`weight_NN` for each fast weight, and `class_mask`."""
@@ -212,6 +239,12 @@ class InnerLoopLearner(EpisodicLearner):
         spec["class_mask"] = tf.TensorSpec(
             [None, ways], tf.float32, "class_mask"
         )
+        if self.normalization == "support_and_query":
+            shape = [None, None, *self.example_shape]
+            spec["support_x"] = tf.TensorSpec(shape, tf.float32, "support_x")
+            spec["support_mask"] = tf.TensorSpec(
+                [None, None], tf.bool, "support_mask"
+            )
         return spec
 
     def get_config(self) -> dict[str, Any]:

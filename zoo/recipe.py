@@ -1,0 +1,125 @@
+"""Training recipes: every hyper-parameter of a run in one frozen value."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from metazoo.errors import RecipeError
+
+if TYPE_CHECKING:
+    import keras
+
+    from metazoo.data import ClassDataset
+    from metazoo.episodic import EpisodicLearner
+
+
+@dataclass(frozen=True)
+class EpisodicRecipe:
+    """How to train an episodic learner; methods add their own fields.
+
+    Attributes:
+        dataset: what `metazoo.data.load_dataset` understands.
+        split: classes to train on.
+        val_split: classes to watch while training.
+        rotations: each class turned by 90, 180 and 270 degrees is a new
+            class (Santoro et al. 2016, section 4.1).
+        num_ways: classes in a training task.
+        num_shots: support examples per class; a pair draws from a range.
+        num_queries: query examples per class.
+        num_tasks: tasks per outer step (meta-batch).
+        steps: outer steps.
+        outer_learning_rate: step size of Adam.
+        final_learning_rate_scale: the step size falls to this share of
+            itself along a cosine.
+        global_clipnorm: bound on the norm of the outer gradient, or None.
+        seed: seed of initial weights and episodes.
+    """
+
+    dataset: str = "omniglot"
+    split: str = "train"
+    val_split: str = "val"
+    rotations: bool = True
+    num_ways: int = 5
+    num_shots: int | tuple[int, int] = 1
+    num_queries: int = 5
+    num_tasks: int = 1
+    steps: int = 1000
+    outer_learning_rate: float = 1e-3
+    final_learning_rate_scale: float = 0.01
+    global_clipnorm: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuses counts and rates that can't be used.
+
+        Raises:
+            RecipeError: a count is below 1, or the rate is not positive.
+        """
+        for name in ("num_ways", "num_queries", "num_tasks", "steps"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise RecipeError(f"{name} must be 1 or more; got {value!r}.")
+        if not self.outer_learning_rate > 0:
+            raise RecipeError(
+                "outer_learning_rate must be positive; got "
+                f"{self.outer_learning_rate!r}."
+            )
+
+    def build_learner(self, example_shape: tuple[int, ...]) -> EpisodicLearner:
+        """Builds an untrained learner.
+
+        Args:
+            example_shape: shape of one raw example.
+        """
+        raise NotImplementedError
+
+    def build_optimizer(self) -> keras.optimizers.Optimizer:
+        """Builds the outer optimizer: Adam along a cosine."""
+        import keras
+
+        schedule = keras.optimizers.schedules.CosineDecay(
+            self.outer_learning_rate,
+            self.steps,
+            alpha=self.final_learning_rate_scale,
+        )
+        return keras.optimizers.Adam(
+            schedule, global_clipnorm=self.global_clipnorm
+        )
+
+    def load_dataset(
+        self, data_dir: str | None, split: str | None = None
+    ) -> ClassDataset:
+        """Reads the classes of a split, turned ones too where asked.
+
+        Args:
+            data_dir: folder of the data set, or None if it needs none.
+            split: a split; by default the training one.
+        """
+        from metazoo.data import load_dataset
+
+        data = load_dataset(self.dataset, data_dir, split or self.split)
+        return data.with_rotations() if self.rotations else data
+
+    def tiny(self) -> EpisodicRecipe:
+        """The same recipe, small enough to train in seconds on one core."""
+        raise NotImplementedError
+
+    def replace(self, **changes: Any) -> EpisodicRecipe:
+        """Returns a copy with some fields changed.
+
+        Args:
+            **changes: field name to new value.
+
+        Raises:
+            RecipeError: a name is no field of this recipe.
+        """
+        known = {field.name for field in dataclasses.fields(self)}
+        unknown = sorted(set(changes) - known)
+        if unknown:
+            raise RecipeError(
+                f"{type(self).__name__} has no field {unknown}; it has "
+                f"{sorted(known)}."
+            )
+        return dataclasses.replace(self, **changes)
