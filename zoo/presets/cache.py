@@ -122,10 +122,8 @@ class CacheEntry:
         return self.final
 
     def discard(self) -> None:
-        """Removes the preset, whatever there is of it."""
-        for path in (self.final, self.staging.parent):
-            if path.exists():
-                shutil.rmtree(path)
+        """Removes what was staged; a published preset stays."""
+        shutil.rmtree(self.staging.parent, ignore_errors=True)
 
 
 def replace_directory(source: Path, target: Path) -> None:

@@ -24,7 +24,7 @@ _CHUNK = 1 << 18
 _MAX_WAIT = 30.0
 
 
-class _InterruptedError(Exception):
+class _CutError(Exception):
     """The connection was cut or the server asked to come back later."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
@@ -116,7 +116,7 @@ class Download:
                 self._attempt()
                 return
             except (
-                _InterruptedError,
+                _CutError,
                 OSError,
                 http.client.HTTPException,
             ) as error:
@@ -145,7 +145,7 @@ class Download:
                 mode, self._spliced = "ab", True
             elif response.status == 206:
                 self._forget()
-                raise _InterruptedError("the file changed on the server", 0.0)
+                raise _CutError("the file changed on the server", 0.0)
             else:
                 have, mode = 0, "wb"
             goal = self._goal(response, have)
@@ -153,9 +153,7 @@ class Download:
             with self.part.open(mode) as file:
                 self._copy(response, file, have)
         if goal is not None and self._have() < goal:
-            raise _InterruptedError(
-                f"truncated at {self._have()} of {goal} bytes"
-            )
+            raise _CutError(f"truncated at {self._have()} of {goal} bytes")
 
     def _open(self, have: int) -> Any:
         request = urllib.request.Request(
@@ -172,14 +170,10 @@ class Download:
             error.close()
             if error.code == 416 and have:
                 self._forget()
-                raise _InterruptedError(
-                    "the server has no such range", 0.0
-                ) from error
+                raise _CutError("the server has no such range", 0.0) from error
             if error.code in RETRY_STATUSES:
                 wait = _seconds(error.headers.get("Retry-After"))
-                raise _InterruptedError(
-                    f"HTTP status {error.code}", wait
-                ) from error
+                raise _CutError(f"HTTP status {error.code}", wait) from error
             raise PresetError(
                 f"{self.name} from {self.url}: HTTP status {error.code} "
                 f"{error.reason}"

@@ -107,20 +107,23 @@ class _Source:
                     file.info.size,
                 )
         elif self.handle.is_archive:
-            self._bring_archive(staging, parts)
+            sha256 = self.handle.sha256
+            self._get(self.handle.location, self._archive(parts), sha256, parts)
         elif self.handle.scheme == "https":
             self._bring_web(staging, parts)
         else:
             copy_from_hub(self.handle, staging)
 
-    def _bring_archive(self, staging: Path, parts: Path) -> None:
-        name = self.handle.location.rpartition("/")[2]
-        suffix = ".zip" if name.endswith(".zip") else ".tar.gz"
-        archive = parts / f"archive{suffix}"
-        self._get(self.handle.location, archive, self.handle.sha256, parts)
-        shutil.rmtree(staging)
-        staging.mkdir()
-        extract_preset(archive, staging)
+    def unpack(self, staging: Path, parts: Path) -> None:
+        """Takes the files out of the archive, where the preset is one."""
+        if self.handle.is_archive:
+            shutil.rmtree(staging)
+            staging.mkdir()
+            extract_preset(self._archive(parts), staging)
+
+    def _archive(self, parts: Path) -> Path:
+        is_zip = self.handle.location.endswith(".zip")
+        return parts / ("archive.zip" if is_zip else "archive.tar.gz")
 
     def _bring_web(self, staging: Path, parts: Path) -> None:
         base, target = self.handle.location, staging / METADATA_NAME
@@ -174,6 +177,7 @@ def _fetch_cached(source: _Source, entry: CacheEntry, refresh: bool) -> Path:
         staging, parts = entry.stage()
         source.bring(staging, parts)
         try:
+            source.unpack(staging, parts)
             verify_directory(staging)
             _check_recorded(source.handle, staging)
         except PresetError:

@@ -20,7 +20,7 @@ from metazoo.presets.format import (
 )
 from metazoo.presets.safety import check_config
 from metazoo.presets.verify import verify_directory
-from metazoo.presets.weights import check_weights
+from metazoo.presets.weights import check_weights, count_parameters
 from metazoo.registry import MethodSpec, get_method
 
 
@@ -122,8 +122,9 @@ def _load_weights(
             f"{path} does not fit the {metadata.class_name} of {CONFIG_NAME}: "
             f"{error}"
         ) from error
-    if learner.count_params() != metadata.parameter_count:
+    found = count_parameters(learner)
+    if found != metadata.parameter_count:
         raise PresetError(
-            f"{directory}: the learner has {learner.count_params()} "
-            f"parameters, expected {metadata.parameter_count}"
+            f"{directory}: the learner has {found} parameters, expected "
+            f"{metadata.parameter_count}"
         )

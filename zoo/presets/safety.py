@@ -105,7 +105,7 @@ def _check_object(
     class_name = node["class_name"]
     module = node.get("module")
     registered = node.get("registered_name")
-    if class_name in _VALUES and module is None:
+    if module is None and str(class_name) in _VALUES:
         return
     for text in (class_name, module):
         if not isinstance(text, str):

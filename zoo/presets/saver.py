@@ -26,6 +26,7 @@ from metazoo.presets.format import (
     hash_file,
 )
 from metazoo.presets.safety import check_config
+from metazoo.presets.weights import count_parameters
 from metazoo.registry import MethodSpec, methods
 
 _LIBRARIES = ("metazoo", "keras", "tensorflow", "numpy")
@@ -67,13 +68,13 @@ def save_to_preset(
             the directory exists and ``overwrite`` is not set.
     """
     target = Path(directory)
-    if not learner.built:
+    if not learner.weights:
         raise PresetError(
-            "learner: not built, so it has no weights to save; call it once "
-            "on an episode"
+            "learner: has no weights to save; build it first, e.g. by "
+            "calling it once on an episode"
         )
     spec = method_of(type(learner))
-    config = _without_compile(keras.saving.serialize_keras_object(learner))
+    config = learner_config(learner)
     check_config(config, trusted_packages)
     full = _complete(learner, spec, target, metadata)
 
@@ -86,6 +87,22 @@ def save_to_preset(
         _write_json(temporary / METADATA_NAME, whole.to_dict())
 
     return write_directory(target, write, overwrite)
+
+
+def learner_config(learner: keras.Model) -> dict[str, Any]:
+    """What ``config.json`` holds: class and constructor arguments.
+
+    Args:
+        learner: A learner.
+
+    Returns:
+        Its Keras config, less optimizer, loss and metrics, in JSON types.
+
+    Raises:
+        PresetError: If JSON can't hold it.
+    """
+    config = keras.saving.serialize_keras_object(learner)
+    return json.loads(_to_json(_without_compile(config)))
 
 
 def method_of(learner_class: type) -> MethodSpec:
@@ -133,7 +150,7 @@ def _complete(
         "method": spec.name,
         "class_name": spec.class_name,
         "versions": versions,
-        "parameter_count": int(learner.count_params()),
+        "parameter_count": count_parameters(learner),
         "format_version": FORMAT_VERSION,
     }
     return PresetMetadata.from_dict(json.loads(_to_json(found)))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import h5py
-import numpy as np
+import keras
 
 from metazoo.errors import PresetError
 
@@ -30,6 +31,18 @@ def check_weights(path: Path) -> None:
         raise PresetError(
             f"{path}: not a readable HDF5 file: {error}"
         ) from error
+
+
+def count_parameters(learner: keras.Model) -> int:
+    """Number of scalars in all weights of a learner.
+
+    Args:
+        learner: A built learner.
+
+    Returns:
+        The number, trainable or not.
+    """
+    return sum(math.prod(weight.shape) for weight in learner.weights)
 
 
 def _check_group(path: Path, group: h5py.Group, seen: set[int]) -> None:
@@ -62,7 +75,7 @@ def _check_array(path: Path, place: str, item: h5py.Dataset) -> None:
         )
     if item.shape is None:
         raise PresetError(f"{path}: {place} is empty; refused")
-    declared = int(np.prod(item.shape, dtype=object)) * item.dtype.itemsize
+    declared = math.prod(item.shape) * item.dtype.itemsize
     if declared > path.stat().st_size:
         raise PresetError(
             f"{path}: {place} declares {declared} bytes, more than the file "
