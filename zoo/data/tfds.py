@@ -64,7 +64,8 @@ def _import_tfds() -> Any:
 def _collect(
     rows: Iterable[dict[str, Any]], name: str, image_key: str, label_key: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = [], []
+    images: list[np.ndarray] = []
+    labels: list[int] = []
     for row in rows:
         missing = sorted({image_key, label_key} - set(row))
         if missing:
