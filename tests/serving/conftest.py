@@ -141,3 +141,20 @@ def episode():
 def request_inputs(episode):
     names = ("support_x", "support_y", "query_x")
     return {name: getattr(episode, name) for name in names}
+
+
+@pytest.fixture(scope="session")
+def server(model_dir):
+    from metazoo.serving import EmbeddedServer
+
+    with EmbeddedServer({"linear": model_dir}, port=0, rest_port=0) as running:
+        yield running
+
+
+@pytest.fixture(params=["grpc", "rest"])
+def client(request, server):
+    from metazoo.serving import Client
+
+    port = server.port if request.param == "grpc" else server.rest_port
+    with Client(f"127.0.0.1:{port}", "linear", request.param) as connected:
+        yield connected
