@@ -20,7 +20,11 @@ from metazoo.presets.format import (
 )
 from metazoo.presets.safety import check_config
 from metazoo.presets.verify import verify_directory
-from metazoo.presets.weights import check_weights, count_parameters
+from metazoo.presets.weights import (
+    check_weights,
+    count_parameters,
+    ensure_built,
+)
 from metazoo.registry import MethodSpec, get_method
 
 
@@ -108,6 +112,7 @@ def _deserialize(directory: Path, config: Any, spec: MethodSpec) -> Any:
             f"{directory}: made a {type(learner).__name__}, expected a "
             f"{spec.class_name}"
         )
+    ensure_built(learner)
     return learner
 
 

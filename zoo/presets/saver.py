@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from metazoo.errors import PresetError
 from metazoo.presets.cache import write_directory
@@ -26,10 +28,9 @@ from metazoo.presets.format import (
     hash_file,
 )
 from metazoo.presets.safety import check_config
-from metazoo.presets.weights import count_parameters
+from metazoo.presets.weights import count_parameters, ensure_built
 from metazoo.registry import MethodSpec, methods
 
-_LIBRARIES = ("metazoo", "keras", "tensorflow", "numpy")
 _COMPUTED = (
     "class_name",
     "files",
@@ -63,17 +64,13 @@ def save_to_preset(
         The directory.
 
     Raises:
-        PresetError: If the learner is of no registered method, is not built,
-            holds a layer a preset may not hold, the metadata is malformed, or
-            the directory exists and ``overwrite`` is not set.
+        PresetError: If the learner is of no registered method, can't be
+            built, holds a layer a preset may not hold, the metadata is
+            malformed, or the directory exists and ``overwrite`` is not set.
     """
     target = Path(directory)
-    if not learner.weights:
-        raise PresetError(
-            "learner: has no weights to save; build it first, e.g. by "
-            "calling it once on an episode"
-        )
     spec = method_of(type(learner))
+    ensure_built(learner)
     config = learner_config(learner)
     check_config(config, trusted_packages)
     full = _complete(learner, spec, target, metadata)
@@ -142,18 +139,26 @@ def _complete(
             f"metadata: method is {metadata['method']!r}, but the learner is "
             f"a {spec.class_name} of {spec.name!r}"
         )
-    versions = {name: version(name) for name in _LIBRARIES}
-    versions["python"] = platform.python_version()
     found = {
         "preset": target.name,
         **given,
         "method": spec.name,
         "class_name": spec.class_name,
-        "versions": versions,
+        "versions": _versions(),
         "parameter_count": count_parameters(learner),
         "format_version": FORMAT_VERSION,
     }
     return PresetMetadata.from_dict(json.loads(_to_json(found)))
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "metazoo": version("metazoo"),
+        "keras": keras.version(),
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
 
 
 def _without_compile(node: Any) -> Any:

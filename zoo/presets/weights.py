@@ -33,6 +33,26 @@ def check_weights(path: Path) -> None:
         ) from error
 
 
+def ensure_built(learner: keras.Model) -> None:
+    """Builds a learner that can be built without an example.
+
+    Args:
+        learner: A learner; its weights exist afterwards.
+
+    Raises:
+        PresetError: If it needs an example to be built.
+    """
+    if learner.built:
+        return
+    try:
+        learner.build()
+    except TypeError as error:
+        raise PresetError(
+            f"learner: this {type(learner).__name__} is not built; build it "
+            "first, e.g. by calling it once on an episode"
+        ) from error
+
+
 def count_parameters(learner: keras.Model) -> int:
     """Number of scalars in all weights of a learner.
 
