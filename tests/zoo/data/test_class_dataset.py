@@ -138,6 +138,13 @@ def test_from_arrays_sorts_by_label_and_keeps_order_within():
     assert data.class_offsets.tolist() == [0, 2, 5]
 
 
+def test_from_arrays_keeps_the_order_within_large_classes():
+    values = np.arange(500, dtype=np.float32)[:, np.newaxis]
+    data = from_arrays(values, np.arange(500) % 2)
+    assert (np.diff(data.images[:250, 0]) > 0).all()
+    assert (np.diff(data.images[250:, 0]) > 0).all()
+
+
 def test_from_arrays_takes_float_features():
     data = from_arrays(np.ones((4, 6), np.float32), [0, 0, 1, 1])
     assert data.image_shape == (6,)
