@@ -280,7 +280,7 @@ def _encodable(name: str, value: np.ndarray) -> Any:
         return _strings(name, value.tolist())
     if value.dtype.name in ("bfloat16", "float16"):
         value = value.astype(np.float32)
-    return np.ascontiguousarray(value)
+    return np.ascontiguousarray(value) if value.ndim else value.item()
 
 
 def _strings(name: str, value: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import keras
 import numpy as np
 import pytest
@@ -158,3 +160,9 @@ def client(request, server):
     port = server.port if request.param == "grpc" else server.rest_port
     with Client(f"127.0.0.1:{port}", "linear", request.param) as connected:
         yield connected
+
+
+@pytest.fixture
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return taken.getsockname()[1]

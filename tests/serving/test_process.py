@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from google.protobuf import text_format
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+from tensorflow_serving.config import model_server_config_pb2
+
+from metazoo.errors import ServingError
+from metazoo.serving import export, serve
+from metazoo.serving.process import models_config
+from metazoo.signature import Signature
+
+SERVE = """
+import sys
+from metazoo.serving import serve
+sys.exit(serve({"linear": sys.argv[1]}, 0, 0))
+"""
+
+SERVE_BINARY = """
+import sys
+from metazoo.serving import serve
+sys.exit(serve({"linear": sys.argv[1]}, int(sys.argv[2]), None, "0.0.0.0"))
+"""
+
+# Stands in for the binary: shows its arguments, listens, and ends on SIGTERM
+# with a status of its own.
+FAKE_BINARY = """#!{python}
+import signal, socket, sys
+options = dict(a[2:].split("=", 1) for a in sys.argv[1:])
+print(open(options["model_config_file"]).read(), flush=True)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+server = socket.create_server(("127.0.0.1", int(options["port"])))
+while True:
+    server.accept()
+"""
+
+
+def start(code, *arguments, stderr=subprocess.DEVNULL, **environment):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def read_until(process, pattern):
+    for line in process.stdout:
+        found = re.search(pattern, line)
+        if found:
+            return found
+    raise AssertionError(f"ended with {process.wait()} before {pattern}")
+
+
+class Slow:
+    """Multiplies matrices as often as its input says."""
+
+    def signatures(self):
+        spec = tf.TensorSpec([None], tf.int64, name="steps")
+        return (Signature("run", {"steps": spec}, self.run, ("y",), "Slow."),)
+
+    def example_inputs(self, signature_name, num_tasks):
+        return {"steps": np.ones(num_tasks, np.int64)}
+
+    def run(self, steps):
+        last = tf.reduce_max(steps)
+        _, matrix = tf.while_loop(
+            lambda step, matrix: step < last,
+            lambda step, matrix: (step + 1, tf.tanh(matrix @ matrix)),
+            (tf.constant(0, tf.int64), tf.ones([256, 256]) / 256),
+        )
+        return {"y": tf.cast(steps, tf.float32) + matrix[0, 0]}
+
+
+def ask_grpc(address, steps):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "linear"
+    request.inputs["steps"].CopyFrom(tf.make_tensor_proto([steps], tf.int64))
+    with grpc.insecure_channel(address) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        return len(stub.Predict(request, timeout=60).outputs)
+
+
+def ask_rest(address, steps):
+    connection = http.client.HTTPConnection(address, timeout=60)
+    body = json.dumps({"inputs": [steps]})
+    connection.request("POST", "/v1/models/linear:predict", body)
+    return len(json.loads(connection.getresponse().read())["outputs"])
+
+
+def test_serve_drains_on_sigterm(tmp_path):
+    export(Slow(), tmp_path / "slow")
+    process = start(SERVE, tmp_path / "slow")
+    try:
+        found = read_until(
+            process, r"ready: linear .*gRPC on (\S+:\d+), REST on (\S+:\d+)"
+        )
+        started = time.monotonic()
+        ask_grpc(found[1], 300)
+        steps = int(300 * 2.0 / (time.monotonic() - started))
+        with ThreadPoolExecutor() as pool:
+            answers = [
+                pool.submit(ask_grpc, found[1], steps),
+                pool.submit(ask_rest, found[2], steps),
+            ]
+            time.sleep(0.7)
+            assert not any(answer.done() for answer in answers)
+            process.send_signal(signal.SIGTERM)
+            assert [answer.result() for answer in answers] == [1, 1]
+        assert process.wait(30) == 0
+        with pytest.raises(OSError):
+            ask_rest(found[2], 1)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_sigterm_ends_wait_for_a_model(tmp_path):
+    process = start(SERVE, tmp_path, stderr=subprocess.STDOUT)
+    try:
+        read_until(process, "no versions found")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 128 + signal.SIGTERM
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_binary_runs_with_generated_config(model_dir, tmp_path, free_port):
+    binary = tmp_path / "tensorflow_model_server"
+    binary.write_text(FAKE_BINARY.format(python=sys.executable))
+    binary.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    process = start(SERVE_BINARY, model_dir, free_port, PATH=path)
+    try:
+        read_until(process, f'base_path: "{model_dir}"')
+        read_until(process, "ready: linear on the tensorflow_model_server")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 7
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_models_config_parses(tmp_path):
+    folders = {'odd"name': tmp_path / "a b", "plain": tmp_path / "c"}
+    parsed = text_format.Parse(
+        models_config(folders), model_server_config_pb2.ModelServerConfig()
+    )
+    entries = parsed.model_config_list.config
+    assert {e.name: e.base_path for e in entries} == {
+        name: str(folder) for name, folder in folders.items()
+    }
+    assert {e.model_platform for e in entries} == {"tensorflow"}
+
+
+def test_missing_folder_names_remedy(tmp_path):
+    with pytest.raises(ServingError, match="metazoo export"):
+        serve({"m": tmp_path / "none"})
+
+
+def test_version_folder_is_explained(model_dir):
+    with pytest.raises(ServingError, match="is a version folder"):
+        serve({"m": model_dir / "1"})
+
+
+def test_binary_is_required_where_asked(model_dir, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ServingError, match="not on the PATH"):
+        serve({"m": model_dir}, prefer="tensorflow_model_server")
+    binary = tmp_path / "tensorflow_model_server"
+    binary.write_text("#!/bin/sh\n")
+    binary.chmod(0o755)
+    with pytest.raises(ServingError, match="every address"):
+        serve({"m": model_dir}, prefer="tensorflow_model_server")
+    with pytest.raises(ServingError, match="prefer"):
+        serve({"m": model_dir}, prefer="other")

@@ -1,0 +1,242 @@
+"""Version folders coming, going and being half written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+from tensorflow_serving.apis import (
+    model_management_pb2,
+    model_service_pb2_grpc,
+)
+
+from metazoo.errors import ServingError
+from metazoo.serving import Client, EmbeddedServer, export
+from metazoo.serving.server.config import ModelConfig
+from metazoo.serving.server.metrics import Metrics
+from metazoo.serving.server.versions import VersionManager
+from metazoo.serving.status import StatusError
+
+
+@pytest.fixture
+def base(model_dir, tmp_path):
+    shutil.copytree(model_dir / "1", tmp_path / "m" / "1")
+    return tmp_path / "m"
+
+
+@pytest.fixture
+def managed(base):
+    made = []
+
+    def make(**fields):
+        manager = VersionManager(
+            [ModelConfig("m", base, **fields)],
+            Metrics(),
+            max_load_retries=1,
+            load_retry_interval=0.0,
+        )
+        made.append(manager)
+        manager.poll()
+        return manager
+
+    yield make
+    for manager in made:
+        manager.stop()
+
+
+def states(manager):
+    return {v: s.state for v, s in manager.statuses("m").items()}
+
+
+def copy_version(base, number):
+    staging = base / f"tmp-{number}"
+    shutil.copytree(base / "1", staging)
+    os.rename(staging, base / str(number))
+
+
+def test_new_version_replaces_old_and_rolls_back(managed, base):
+    manager = managed()
+    assert states(manager) == {1: "AVAILABLE"}
+    copy_version(base, 2)
+    manager.poll()
+    assert states(manager) == {2: "AVAILABLE", 1: "END"}
+    shutil.rmtree(base / "2")
+    manager.poll()
+    assert states(manager) == {2: "END", 1: "AVAILABLE"}
+
+
+def test_names_that_are_no_versions_are_ignored(managed, base):
+    for name in ("tmp-3", "03x", ".tmp-6"):
+        shutil.copytree(base / "1", base / name)
+    os.rename(base / "1", base / "0007")
+    assert states(managed()) == {7: "AVAILABLE"}
+
+
+def test_half_written_version_never_takes_over(managed, base):
+    manager = managed()
+    (base / "2").mkdir()
+    for _ in range(3):
+        manager.poll()
+    assert states(manager) == {2: "END", 1: "AVAILABLE"}
+    assert manager.statuses("m")[2].code == "NOT_FOUND"
+    shutil.copytree(base / "1", base / "2", dirs_exist_ok=True)
+    manager.poll()
+    assert states(manager) == {2: "END", 1: "AVAILABLE"}
+    copy_version(base, 3)
+    manager.poll()
+    assert states(manager) == {3: "AVAILABLE", 2: "END", 1: "END"}
+
+
+def test_damaged_files_do_not_load(managed, base):
+    copy_version(base, 2)
+    (base / "2" / "saved_model.pb").write_bytes(b"damaged")
+    copy_version(base, 3)
+    warmup = base / "3" / "assets.extra" / "tf_serving_warmup_requests"
+    warmup.write_bytes(b"damaged" * 10)
+    manager = managed(latest=0)
+    manager.poll()
+    assert states(manager) == {3: "END", 2: "END", 1: "AVAILABLE"}
+
+
+def test_policies_all_and_specific(managed, base):
+    copy_version(base, 2)
+    copy_version(base, 3)
+    assert states(managed(latest=0)) == dict.fromkeys((3, 2, 1), "AVAILABLE")
+    assert states(managed(latest=2)) == dict.fromkeys((3, 2), "AVAILABLE")
+    manager = managed(specific=(1, 3), labels={"old": 1})
+    assert states(manager) == dict.fromkeys((3, 1), "AVAILABLE")
+    with manager.use("m") as newest, manager.use("m", label="old") as old:
+        assert (newest.version, old.version) == (3, 1)
+
+
+def test_missing_folder_keeps_serving(managed, base):
+    manager = managed()
+    os.rename(base, base.with_name("away"))
+    manager.poll()
+    assert states(manager) == {1: "AVAILABLE"}
+
+
+def test_unloading_waits_for_requests(managed, base, request_inputs):
+    manager = managed()
+    with manager.use("m") as servable:
+        copy_version(base, 2)
+        polling = threading.Thread(target=manager.poll)
+        polling.start()
+        while states(manager)[1] != "UNLOADING":
+            time.sleep(0.01)
+        with manager.use("m") as newer:
+            assert newer.version == 2
+        with pytest.raises(StatusError), manager.use("m", version=1):
+            pass
+        answer = servable.run("serving_default", request_inputs, ["classes"], 0)
+        assert answer["classes"].shape == (2, 5)
+    polling.join(10)
+    assert states(manager) == {2: "AVAILABLE", 1: "END"}
+
+
+def test_hot_swap_drops_no_request(learner, new_learner, tmp_path, episode):
+    base = tmp_path / "linear"
+    export(learner, base)
+    other = new_learner(seed=1)
+    arguments = (episode.support_x, episode.support_y, episode.query_x)
+    expected = [
+        np.asarray(m.adapt_predict(*arguments)["logits"])
+        for m in (learner, other)
+    ]
+    seen, stop = set(), threading.Event()
+
+    def load(client):
+        while not stop.is_set():
+            logits = client.adapt_predict(*arguments)["logits"]
+            close = [np.allclose(logits, e, atol=1e-4) for e in expected]
+            seen.add(close.index(True))
+
+    with EmbeddedServer(
+        {"linear": base}, port=0, rest_port=0, poll_interval=0.1
+    ) as server:
+        clients = [
+            Client(f"127.0.0.1:{server.port}", "linear"),
+            Client(f"127.0.0.1:{server.rest_port}", "linear", "rest"),
+        ]
+        failures = []
+
+        def guarded(client):
+            try:
+                load(client)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=guarded, args=(c,)) for c in clients]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+        export(other, base)
+        deadline = time.monotonic() + 20
+        while clients[0].status()[0]["state"] != "AVAILABLE" or (
+            len(clients[0].status()) < 2
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(0.3)
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert failures == []
+    assert seen == {0, 1}
+
+
+def test_reload_replaces_list_of_models(base, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(base, other)
+    with EmbeddedServer({"m": base}, port=0, rest_port=None) as server:
+        address = f"127.0.0.1:{server.port}"
+        request = model_management_pb2.ReloadConfigRequest()
+        request.config.model_config_list.config.add(
+            name="other", base_path=str(other), model_platform="tensorflow"
+        )
+        with grpc.insecure_channel(address) as channel:
+            stub = model_service_pb2_grpc.ModelServiceStub(channel)
+            stub.HandleReloadConfigRequest(request, timeout=20)
+        with Client(address, "other") as client:
+            assert client.status()[0]["state"] == "AVAILABLE"
+        with Client(address, "m") as client:
+            assert client.status()[0]["state"] == "END"
+            with pytest.raises(StatusError) as caught:
+                client.metadata()
+            assert caught.value.code == "NOT_FOUND"
+
+
+def test_broken_only_version_refuses_to_start(tmp_path):
+    (tmp_path / "m" / "1").mkdir(parents=True)
+    server = EmbeddedServer(
+        {"m": tmp_path / "m"}, port=0, rest_port=0, poll_interval=0.1
+    )
+    with pytest.raises(ServingError, match="m: version 1"):
+        server.start()
+
+
+def test_missing_base_path_times_out_naming_it(tmp_path):
+    server = EmbeddedServer(
+        {"m": tmp_path / "none"}, port=0, rest_port=0, start_timeout=0.3
+    )
+    with pytest.raises(ServingError, match="none"):
+        server.start()
+
+
+@pytest.mark.parametrize("which", ["port", "rest_port"])
+def test_port_in_use_is_a_clear_error(server, model_dir, which):
+    ports = {"port": 0, "rest_port": 0, which: getattr(server, which)}
+    second = EmbeddedServer({"linear": model_dir}, **ports)
+    option = "--" + which.replace("_", "-")
+    with pytest.raises(ServingError, match=f"another server.*{option}"):
+        second.start()
+
+
+def test_server_without_models_is_refused():
+    with pytest.raises(ServingError, match="at least one"):
+        EmbeddedServer({})
