@@ -56,10 +56,9 @@ def test_dir_lists_public_names_and_model_classes():
 def test_every_public_name_resolves():
     for name in metazoo.__all__:
         assert getattr(metazoo, name) is not None, name
-    import metazoo.presets
-
-    for name in metazoo.presets.__all__:
-        assert getattr(metazoo.presets, name) is not None, name
+    presets = metazoo.presets
+    for name in presets.__all__:
+        assert getattr(presets, name) is not None, name
 
 
 @pytest.mark.parametrize("name", ["nothing_here", "NoSuchLearner"])

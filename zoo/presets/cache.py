@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import fcntl
 import hashlib
 import os
@@ -16,6 +18,9 @@ from metazoo.errors import PresetError
 
 CACHE_VARIABLE = "METAZOO_CACHE"
 OFFLINE_VARIABLE = "METAZOO_OFFLINE"
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
 
 
 def cache_root() -> Path:
@@ -129,22 +134,42 @@ class CacheEntry:
 def replace_directory(source: Path, target: Path) -> None:
     """Renames a complete directory into place, over an older one if any.
 
+    On Linux the two change places in one step; elsewhere the older one is
+    moved away first and put back if that fails.
+
     Args:
         source: The complete directory, on the same file system.
         target: Where it belongs.
     """
-    old = target.with_name(f".{target.name}.old-{uuid.uuid4().hex}")
-    if target.exists():
-        os.rename(target, old)
-    try:
+    if not target.exists():
         os.rename(source, target)
-    except BaseException:
-        if old.exists():
+    elif _exchange(source, target):
+        shutil.rmtree(source)
+    else:
+        old = target.with_name(f".{target.name}.old-{uuid.uuid4().hex}")
+        os.rename(target, old)
+        try:
+            os.rename(source, target)
+        except BaseException:
             os.rename(old, target)
-        raise
-    fsync_directory(target.parent)
-    if old.exists():
+            raise
         shutil.rmtree(old)
+    fsync_directory(target.parent)
+
+
+def _exchange(source: Path, target: Path) -> bool:
+    """Swaps two paths in one step; False where the system can't."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    names = (os.fsencode(source), os.fsencode(target))
+    done = rename(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_EXCHANGE)
+    if done == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL):
+        return False
+    raise OSError(code, os.strerror(code), str(target))
 
 
 def write_directory(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,13 @@ from metazoo.presets.download import Progress
 from metazoo.presets.fetching import fetch
 from metazoo.presets.format import (
     CONFIG_NAME,
+    METADATA_NAME,
     WEIGHTS_NAME,
     PresetMetadata,
     parse_json,
 )
+from metazoo.presets.progress import ProgressLine
 from metazoo.presets.safety import check_config
-from metazoo.presets.verify import verify_directory
 from metazoo.presets.weights import (
     check_weights,
     count_parameters,
@@ -41,7 +44,8 @@ def from_preset(
             ``gs`` address.
         load_weights: False gives the architecture with fresh weights.
         progress: Called with a file's name, its bytes so far, and its size or
-            None, while a file is downloaded.
+            None, while a file is downloaded; by default a line on the
+            terminal, if there is one.
         trusted_packages: Top-level packages whose registered Keras classes
             the config may name, besides Keras and metazoo.
 
@@ -53,8 +57,13 @@ def from_preset(
         PresetError: If the preset is unknown, can't be fetched, is damaged,
             of a newer format, of another class, or not safe to load.
     """
+    if progress is None and sys.stderr.isatty():
+        progress = ProgressLine()
+    # `fetch` has verified every byte, so the metadata can be taken as read.
     directory = fetch(handle, progress)
-    metadata = verify_directory(directory)
+    metadata = PresetMetadata.from_json(
+        (directory / METADATA_NAME).read_bytes()
+    )
     spec = _method(directory, metadata)
     config = parse_json((directory / CONFIG_NAME).read_bytes(), CONFIG_NAME)
     _check_class(directory, config, metadata, spec)
@@ -121,8 +130,11 @@ def _load_weights(
 ) -> None:
     path = directory / WEIGHTS_NAME
     try:
-        learner.load_weights(path)
-    except (TypeError, ValueError, KeyError, OSError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns where it leaves a layer with fresh weights.
+            warnings.filterwarnings("error", message="Skipping")
+            learner.load_weights(path)
+    except (TypeError, ValueError, KeyError, OSError, UserWarning) as error:
         raise PresetError(
             f"{path} does not fit the {metadata.class_name} of {CONFIG_NAME}: "
             f"{error}"

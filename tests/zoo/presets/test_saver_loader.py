@@ -245,6 +245,23 @@ def test_load_weights_of_other_shape_refused(saved, tiny, rehash):
         from_preset(saved[1])
 
 
+@pytest.mark.parametrize(
+    "group", ["dense", "dense/vars/0", "batch_normalization/vars"]
+)
+def test_load_weights_missing_in_file_refused(saved, rehash, group):
+    import h5py
+
+    with h5py.File(saved[1] / "model.weights.h5", "a") as file:
+        found = []
+        file.visit(lambda name: found.append(name))
+        wanted = [name for name in found if name.endswith(group)]
+        assert wanted
+        del file[wanted[0]]
+    rehash(saved[1])
+    with pytest.raises(PresetError, match="model.weights.h5 does not fit"):
+        from_preset(saved[1])
+
+
 def test_load_wrong_parameter_count_refused(saved, rehash):
     rehash(saved[1], parameter_count=3)
     with pytest.raises(PresetError, match="expected 3"):
