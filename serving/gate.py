@@ -43,6 +43,7 @@ def check_export(
             examples = example_inputs(learner, signatures, num_tasks)
             for name, signature in signatures.items():
                 _check_values(session, signature, examples[name])
+                _check_tasks_apart(session, name, examples[name])
             _check_two_calls(session, examples)
         for name, signature in signatures.items():
             _check_guards(session, signature, examples[name])
@@ -71,6 +72,16 @@ def _check_values(
                 f"{list(value.shape)}; its first axis must be the "
                 f"{num_tasks} tasks"
             )
+
+
+def _check_tasks_apart(
+    session: SavedModelSession, name: str, inputs: Arrays
+) -> None:
+    """Checks that no task sees another: servers merge requests by tasks."""
+    together = _run(session, name, inputs)
+    alone = _run(session, name, {k: v[-1:] for k, v in inputs.items()})
+    last = {key: value[-1:] for key, value in together.items()}
+    _compare(f"signature {name!r}, a task among others,", last, alone)
 
 
 def _check_two_calls(

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import tensor_pb2
 
 VALUE_FIELDS = {
     "float32": "float_val",
@@ -22,41 +21,41 @@ VALUE_FIELDS = {
 LARGEST_REPEAT_BYTES = 1 << 28
 
 
-def to_content(array: np.ndarray) -> Any:
+def write_content(proto: Any, array: np.ndarray) -> None:
     """Encodes an array as raw bytes (`tensor_content`), the fast form.
 
     Args:
+        proto: The TensorProto to fill; filling in place saves a copy.
         array: Of any numeric dtype, or of bytes.
-
-    Returns:
-        A TensorProto.
     """
     if array.dtype.name not in VALUE_FIELDS:
-        return tf.make_tensor_proto(array)
-    proto = _empty_proto(array)
-    proto.tensor_content = np.ascontiguousarray(array).tobytes()
-    return proto
+        proto.CopyFrom(tf.make_tensor_proto(array))
+        return
+    _write_header(proto, array)
+    proto.tensor_content = array.tobytes()
 
 
-def to_values(array: np.ndarray) -> Any:
+def write_values(proto: Any, array: np.ndarray) -> None:
     """Encodes an array in typed fields (`float_val` ...).
 
     This is how TensorFlow Serving answers unless it is told otherwise.
+
+    Args:
+        proto: The TensorProto to fill.
+        array: Of any numeric dtype, or of bytes.
     """
     field = VALUE_FIELDS.get(array.dtype.name)
     if field is None:
-        return tf.make_tensor_proto(array)
-    proto = _empty_proto(array)
+        proto.CopyFrom(tf.make_tensor_proto(array))
+        return
+    _write_header(proto, array)
     getattr(proto, field).extend(array.ravel().tolist())
-    return proto
 
 
-def _empty_proto(array: np.ndarray) -> Any:
-    proto = tensor_pb2.TensorProto()
+def _write_header(proto: Any, array: np.ndarray) -> None:
     proto.dtype = tf.as_dtype(array.dtype).as_datatype_enum
     for size in array.shape:
         proto.tensor_shape.dim.add().size = size
-    return proto
 
 
 def from_proto(proto: Any) -> np.ndarray:

@@ -30,7 +30,7 @@ from metazoo.serving.server.core import (
 )
 from metazoo.serving.signatures import SignatureInfo
 from metazoo.serving.status import StatusError, invalid
-from metazoo.serving.tensors import from_proto, to_content, to_values
+from metazoo.serving.tensors import from_proto, write_content, write_values
 
 LOG = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, core: PredictCore, tensor_content: bool) -> None:
         """Stores the core and how outputs are encoded."""
         self._core = core
-        self._encode = to_content if tensor_content else to_values
+        self._write = write_content if tensor_content else write_values
 
     def Predict(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Runs one signature."""
@@ -129,7 +129,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         response.model_spec.version.value = prediction.version
         response.model_spec.signature_name = prediction.signature
         for name, value in prediction.outputs.items():
-            response.outputs[name].CopyFrom(self._encode(value))
+            self._write(response.outputs[name], value)
         return response
 
     def GetModelMetadata(  # noqa: N802

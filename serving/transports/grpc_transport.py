@@ -18,7 +18,7 @@ from tensorflow_serving.apis import (
 from metazoo.serving.signature_defs import describe_all
 from metazoo.serving.signatures import SignatureInfo
 from metazoo.serving.status import CODES, StatusError
-from metazoo.serving.tensors import from_proto, to_content
+from metazoo.serving.tensors import from_proto, write_content
 from metazoo.serving.transports.base import Target
 
 
@@ -52,7 +52,7 @@ class GrpcTransport:
         self._fill(request.model_spec)
         request.model_spec.signature_name = signature.name
         for name, value in inputs.items():
-            request.inputs[name].CopyFrom(to_content(value))
+            write_content(request.inputs[name], value)
         response = _call(self._prediction.Predict, request, timeout)
         return {k: from_proto(v) for k, v in response.outputs.items()}
 

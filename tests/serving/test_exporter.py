@@ -164,8 +164,15 @@ def test_gate_refuses_output_without_tasks_axis(tmp_path):
         export(learner, tmp_path)
 
 
-def test_gate_refuses_tasks_that_mix(new_learner, tmp_path):
-    class Mixing(new_learner):
+def test_gate_refuses_tasks_that_mix(tmp_path):
+    mixing = OneSignature(lambda x: {"y": x - tf.reduce_mean(x)})
+    with pytest.raises(ExportError, match="a task among others.*'y' differs"):
+        export(mixing, tmp_path)
+    assert_nothing_left(tmp_path)
+
+
+def test_gate_refuses_two_calls_that_differ(new_learner, tmp_path):
+    class Differing(new_learner):
         """`predict` disagrees with the same step inside adapt_predict."""
 
         def adapt_predict(self, support_x, support_y, query_x):
@@ -173,7 +180,7 @@ def test_gate_refuses_tasks_that_mix(new_learner, tmp_path):
             return {**answers, "logits": answers["logits"] + 0.01}
 
     with pytest.raises(ExportError, match="adapt then predict.*logits"):
-        export(Mixing(), tmp_path)
+        export(Differing(), tmp_path)
     assert_nothing_left(tmp_path)
 
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.core.framework import tensor_pb2
 
-from metazoo.serving.tensors import from_proto, to_content, to_values
+from metazoo.serving.tensors import from_proto, write_content, write_values
 
 ARRAYS = [
     np.arange(6, dtype=dtype).reshape(2, 3)
@@ -18,10 +19,11 @@ ARRAYS = [
 ]
 
 
-@pytest.mark.parametrize("encode", [to_content, to_values])
+@pytest.mark.parametrize("write", [write_content, write_values])
 @pytest.mark.parametrize("array", ARRAYS, ids=lambda a: f"{a.dtype}{a.shape}")
-def test_round_trip_keeps_dtype_shape_and_values(encode, array):
-    proto = encode(array)
+def test_round_trip_keeps_dtype_shape_and_values(write, array):
+    proto = tensor_pb2.TensorProto()
+    write(proto, array)
     back = from_proto(proto)
     assert back.dtype == array.dtype
     assert back.shape == array.shape
@@ -35,7 +37,8 @@ def test_one_value_fills_a_shape():
 
 
 def test_too_many_values_are_refused():
-    proto = to_values(np.zeros(4, np.float32))
+    proto = tensor_pb2.TensorProto()
+    write_values(proto, np.zeros(4, np.float32))
     proto.tensor_shape.dim[0].size = 3
     with pytest.raises(ValueError, match="4 values"):
         from_proto(proto)
