@@ -190,6 +190,8 @@ def write_directory(
     """
     if target.exists() and not overwrite:
         raise PresetError(f"{target} exists; give overwrite=True to replace it")
+    if target.exists() and not target.is_dir():
+        raise PresetError(f"{target} is not a directory; not replaced")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.tmp-{uuid.uuid4().hex}")
     temporary.mkdir()

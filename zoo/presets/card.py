@@ -83,9 +83,13 @@ def _row(row: Mapping[str, Any]) -> str:
         paper,
         _cell(row.get("episodes", _NOT_STATED)),
         _cell(row.get("seeds", _NOT_STATED)),
-        {True: "yes", False: "no"}.get(row.get("transductive"), _NOT_STATED),
+        _yes_or_no(row.get("transductive")),
     )
     return "| " + " | ".join(cells) + " |"
+
+
+def _yes_or_no(value: Any) -> str:
+    return _NOT_STATED if value is None else ("yes" if value else "no")
 
 
 def _percent(fraction: Any) -> str:

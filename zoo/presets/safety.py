@@ -70,8 +70,11 @@ def check_config(config: Any, trusted_packages: Collection[str] = ()) -> None:
         raise PresetError(f"{CONFIG_NAME}: not the config of a Keras object")
     packages = _trusted(trusted_packages)
     try:
-        for path, node in _objects(config, "config"):
-            _check_object(path, node, packages)
+        for path, node in _walk(config, "config"):
+            if isinstance(node, str):
+                _check_text(path, node, packages)
+            else:
+                _check_object(path, node, packages)
     except RecursionError as error:
         raise PresetError(f"{CONFIG_NAME}: nested too deeply") from error
 
@@ -82,8 +85,10 @@ def _trusted(extra: Collection[str]) -> frozenset[str]:
     return frozenset({_OURS, *packages, *extra})
 
 
-def _objects(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every dictionary in the config that Keras could make an object of."""
+def _walk(
+    node: Any, path: str
+) -> Iterator[tuple[str, Mapping[str, Any] | str]]:
+    """Every dictionary and text that Keras could make an object of."""
     if isinstance(node, Mapping):
         if "compile_config" in node:
             raise PresetError(
@@ -93,10 +98,26 @@ def _objects(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if "class_name" in node:
             yield path, node
         for key, value in node.items():
-            yield from _objects(value, f"{path}.{key}")
+            yield from _walk(value, f"{path}.{key}")
     elif isinstance(node, list):
         for index, value in enumerate(node):
-            yield from _objects(value, f"{path}[{index}]")
+            yield from _walk(value, f"{path}[{index}]")
+    elif isinstance(node, str):
+        yield path, node
+
+
+def _check_text(path: str, text: str, packages: frozenset[str]) -> None:
+    """Refuses the name of a registered object from a foreign package.
+
+    Keras replaces a text that is the name of a registered object by it.
+    """
+    found = keras.saving.get_custom_objects().get(text)
+    if found is not None and not _inside(found.__module__, packages):
+        raise PresetError(
+            f"{CONFIG_NAME}: {path} names {text!r} of {found.__module__}, "
+            "refused; if you trust it, pass its package in trusted_packages; "
+            "nothing was loaded"
+        )
 
 
 def _check_object(
@@ -107,9 +128,10 @@ def _check_object(
     registered = node.get("registered_name")
     if module is None and str(class_name) in _VALUES:
         return
-    for text in (class_name, module):
-        if not isinstance(text, str):
-            raise _refusal(path, node, "its module and class_name must be text")
+    if not isinstance(class_name, str) or not isinstance(module, str):
+        raise _refusal(path, node, "its module and class_name must be text")
+    if registered is not None and not isinstance(registered, str):
+        raise _refusal(path, node, "its registered_name must be text")
     if class_name == "function" or class_name.startswith("__"):
         raise _refusal(path, node, "functions are code")
     found = keras.saving.get_registered_object(registered or class_name)

@@ -56,6 +56,13 @@ def test_write_directory_that_fails_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_write_directory_over_a_file_refused(tmp_path):
+    (tmp_path / "target").write_text("mine")
+    with pytest.raises(PresetError, match="not a directory"):
+        write_directory(tmp_path / "target", lambda folder: None, True)
+    assert (tmp_path / "target").read_text() == "mine"
+
+
 SWAP = """
 import sys
 from pathlib import Path

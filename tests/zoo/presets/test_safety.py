@@ -141,6 +141,25 @@ def test_check_registered_name_behind_keras_name_refused(config, foreign_layer):
         check_config(put(config, disguised), trusted_packages=("elsewhere",))
 
 
+def test_check_foreign_name_as_text_refused(config, foreign_layer):
+    changed = put(config, foreign_layer["registered_name"])
+    with pytest.raises(PresetError, match="names 'elsewhere>ForeignLayer'"):
+        check_config(changed)
+    check_config(changed, trusted_packages=("elsewhere",))
+
+
+@pytest.mark.parametrize("registered", [["x"], 3, {"a": 1}])
+def test_check_registered_name_of_other_type_refused(config, registered):
+    node = {
+        "module": "keras.layers",
+        "class_name": "Dense",
+        "config": {},
+        "registered_name": registered,
+    }
+    with pytest.raises(PresetError, match="registered_name must be text"):
+        check_config(put(config, node))
+
+
 def test_check_subclass_of_lambda_refused(config):
     name = "tiny_tests>Sly"
 
