@@ -268,7 +268,7 @@ def _as_rows(outputs: Mapping[str, Any]) -> Any:
         )
     if len(outputs) == 1:
         return next(iter(outputs.values()))
-    (size,) = sizes
+    size = len(next(iter(arrays.values())))
     return [
         {name: value[row] for name, value in outputs.items()}
         for row in range(size)

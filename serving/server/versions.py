@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from metazoo.errors import ServingError
@@ -16,35 +15,10 @@ from metazoo.serving.publish import list_versions
 from metazoo.serving.server.config import ModelConfig
 from metazoo.serving.server.metrics import Metrics
 from metazoo.serving.server.servable import Servable
+from metazoo.serving.server.table import VersionStatus, VersionTable
 from metazoo.serving.status import StatusError, invalid
 
 LOG = logging.getLogger(__name__)
-
-
-@dataclass
-class VersionStatus:
-    """Where one version stands.
-
-    Attributes:
-        state: START, LOADING, AVAILABLE, UNLOADING or END.
-        code: Status code, OK unless the load failed.
-        message: What failed.
-        servable: The loaded version while AVAILABLE.
-        failures: Loads that failed.
-        retry_at: Monotonic time of the next load.
-    """
-
-    state: str = "START"
-    code: str = "OK"
-    message: str = ""
-    servable: Servable | None = None
-    failures: int = 0
-    retry_at: float = 0.0
-
-    @property
-    def failed(self) -> bool:
-        """Whether the version was given up."""
-        return self.state == "END" and self.code != "OK"
 
 
 class VersionManager:
@@ -75,8 +49,7 @@ class VersionManager:
         self._poll_interval = poll_interval
         self._max_retries = max_load_retries
         self._retry_interval = load_retry_interval
-        self._statuses: dict[str, dict[int, VersionStatus]] = {}
-        self._changed = threading.Condition()
+        self._table = VersionTable()
         self._poll_lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -94,9 +67,8 @@ class VersionManager:
         if self._thread is not None:
             self._thread.join()
         with self._poll_lock:
-            for versions in list(self._statuses.values()):
-                for status in list(versions.values()):
-                    self._unload(status)
+            for name in self._table.names():
+                self._drop_all(name)
         gc.unfreeze()
 
     def _poll_forever(self) -> None:
@@ -112,9 +84,8 @@ class VersionManager:
         with self._poll_lock:
             for config in list(self._configs.values()):
                 self._poll_model(config)
-            for name in set(self._statuses) - set(self._configs):
-                for status in self._statuses[name].values():
-                    self._unload(status)
+            for name in set(self._table.names()) - set(self._configs):
+                self._drop_all(name)
 
     def _poll_model(self, config: ModelConfig) -> None:
         if not config.base_path.is_dir():
@@ -139,11 +110,7 @@ class VersionManager:
         self._drop_unwanted(config.name, wanted)
 
     def _load_if_due(self, name: str, version: int, folder: Path) -> None:
-        with self._changed:
-            versions = self._statuses.setdefault(name, {})
-            status = versions.get(version)
-            if status is None or (status.state == "END" and not status.failed):
-                status = versions[version] = VersionStatus()
+        status = self._table.begin(name, version)
         due = status.retry_at <= time.monotonic()
         if status.state in ("START", "LOADING") and due:
             self._load(name, version, folder, status)
@@ -151,7 +118,7 @@ class VersionManager:
     def _load(
         self, name: str, version: int, folder: Path, status: VersionStatus
     ) -> None:
-        self._set(status, state="LOADING")
+        self._table.update(status, state="LOADING")
         started = time.perf_counter()
         try:
             servable = Servable(name, version, folder)
@@ -159,9 +126,7 @@ class VersionManager:
             self._failed(name, version, status, error)
             return
         self._metrics.loaded(folder, time.perf_counter() - started)
-        self._set(
-            status, state="AVAILABLE", servable=servable, code="OK", message=""
-        )
+        self._table.update(status, state="AVAILABLE", servable=servable)
         LOG.info("model %r version %d is AVAILABLE", name, version)
         _freeze()
 
@@ -179,10 +144,12 @@ class VersionManager:
             error,
         )
         if given_up:
-            self._set(status, state="END", code="NOT_FOUND", message=str(error))
+            self._table.update(
+                status, state="END", code="NOT_FOUND", message=str(error)
+            )
 
     def _drop_unwanted(self, name: str, wanted: list[int]) -> None:
-        versions = self._statuses.get(name, {})
+        versions = self._table.versions(name)
         ready = any(versions[v].state == "AVAILABLE" for v in wanted)
         if wanted and not ready:
             return
@@ -190,43 +157,42 @@ class VersionManager:
             if version not in wanted:
                 self._unload(status)
 
+    def _drop_all(self, name: str) -> None:
+        for status in self._table.versions(name).values():
+            self._unload(status)
+
     def _unload(self, status: VersionStatus) -> None:
-        if status.servable is None:
+        servable = status.servable
+        if servable is None:
             # Forgets a failed load: the version may come back repaired.
             if status.state != "END" or status.failed:
-                self._set(status, state="END", code="OK", message="")
+                self._table.update(status, state="END", code="OK", message="")
             return
-        servable = status.servable
-        self._set(status, state="UNLOADING", servable=None)
+        self._table.update(status, state="UNLOADING", servable=None)
         servable.retire()
-        self._set(status, state="END")
-        LOG.info("model %r version %d is unloaded", *_id(servable))
+        self._table.update(status, state="END")
+        LOG.info(
+            "model %r version %d is unloaded", servable.model, servable.version
+        )
         del servable
         _freeze()
 
-    def _set(self, status: VersionStatus, **fields: object) -> None:
-        with self._changed:
-            for name, value in fields.items():
-                setattr(status, name, value)
-            self._changed.notify_all()
+    def is_configured(self, name: str) -> bool:
+        """Whether a model of this name is being served."""
+        return name in self._configs
 
     def statuses(self, name: str) -> dict[int, VersionStatus]:
         """Lists a model's versions, highest first.
 
         Raises:
-            StatusError: NOT_FOUND for a model that was never configured.
+            StatusError: NOT_FOUND for a model that was never served.
         """
-        with self._changed:
-            versions = self._statuses.get(name)
-            if versions is None:
-                raise StatusError(
-                    "NOT_FOUND", f"Could not find any versions of model {name}"
-                )
-            return dict(sorted(versions.items(), reverse=True))
-
-    def is_configured(self, name: str) -> bool:
-        """Whether a model of this name is being served."""
-        return name in self._configs
+        versions = self._table.versions(name)
+        if not versions:
+            raise StatusError(
+                "NOT_FOUND", f"Could not find any versions of model {name}"
+            )
+        return versions
 
     @contextmanager
     def use(
@@ -249,7 +215,7 @@ class VersionManager:
             raise invalid("Missing ModelSpec.name: no model is named")
         if label is not None:
             version = self._labelled(name, label)
-        servable = self._acquire(name, version)
+        servable = self._table.acquire(name, version)
         try:
             yield servable
         finally:
@@ -263,21 +229,6 @@ class VersionManager:
             )
         return config.labels[label]
 
-    def _acquire(self, name: str, version: int | None) -> Servable:
-        with self._changed:
-            versions = self._statuses.get(name, {})
-            for number in sorted(versions, reverse=True):
-                servable = versions[number].servable
-                matches = version is None or version == number
-                if matches and servable is not None and servable.try_acquire():
-                    return servable
-        which = f"Latest({name})"
-        if version is not None:
-            which = f"Specific({name}, {version})"
-        raise StatusError(
-            "NOT_FOUND", f"Servable not found for request: {which}"
-        )
-
     def wait_available(self, timeout: float | None = None) -> None:
         """Waits until every model has a version AVAILABLE.
 
@@ -287,35 +238,29 @@ class VersionManager:
         Raises:
             ServingError: If a model can't be loaded or time is up.
         """
-        with self._changed:
-            done = self._changed.wait_for(self._ready_or_failed, timeout)
-            broken = {
-                name: self._failure(name)
-                for name in self._configs
-                if not self._is_available(name)
-            }
+        done = self._table.wait_for(self._ready_or_failed, timeout)
+        broken = [
+            f"{name}: {self._failure(name)}"
+            for name in self._configs
+            if not self._table.is_available(name)
+        ]
         if broken:
-            why = "; ".join(f"{name}: {text}" for name, text in broken.items())
             prefix = "" if done else f"after {timeout} s "
-            raise ServingError(f"{prefix}not every model is available: {why}")
+            raise ServingError(
+                f"{prefix}not every model is available: {'; '.join(broken)}"
+            )
 
     def _ready_or_failed(self) -> bool:
         return all(
-            self._is_available(name) or self._given_up(name)
+            self._table.is_available(name) or self._gave_up(name)
             for name in self._configs
         )
 
-    def _is_available(self, name: str) -> bool:
-        versions = self._statuses.get(name, {})
-        return any(s.state == "AVAILABLE" for s in versions.values())
-
-    def _given_up(self, name: str) -> bool:
-        versions = self._statuses.get(name, {})
-        return any(s.failed for s in versions.values())
+    def _gave_up(self, name: str) -> bool:
+        return any(s.failed for s in self._table.versions(name).values())
 
     def _failure(self, name: str) -> str:
-        versions = self._statuses.get(name, {})
-        for version, status in versions.items():
+        for version, status in self._table.versions(name).items():
             if status.failed:
                 return f"version {version}: {status.message}"
         return f"no version under {self._configs[name].base_path}"
@@ -340,7 +285,7 @@ class VersionManager:
         self.wait_available(timeout)
 
     def _check_labels(self, config: ModelConfig) -> None:
-        versions = self._statuses.get(config.name, {})
+        versions = self._table.versions(config.name)
         for label, version in config.labels.items():
             status = versions.get(version)
             if status is None or status.state != "AVAILABLE":
@@ -349,10 +294,6 @@ class VersionManager:
                     f"Label {label!r} of model {config.name!r} points to "
                     f"version {version}, which is not available",
                 )
-
-
-def _id(servable: Servable) -> tuple[str, int]:
-    return servable.model, servable.version
 
 
 def _freeze() -> None:

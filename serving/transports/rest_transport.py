@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
+import importlib
 import json
 import threading
 from collections.abc import Mapping
@@ -22,10 +24,9 @@ from metazoo.serving.signatures import (
 from metazoo.serving.status import StatusError
 from metazoo.serving.transports.base import Target
 
-try:
-    import orjson
-except ModuleNotFoundError:
-    orjson = None
+orjson: Any = None
+with contextlib.suppress(ModuleNotFoundError):
+    orjson = importlib.import_module("orjson")
 
 CODE_OF_HTTP = {
     400: "INVALID_ARGUMENT",
