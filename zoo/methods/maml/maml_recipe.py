@@ -52,7 +52,12 @@ class MAMLRecipe(EpisodicRecipe):
     def tiny(self) -> MAMLRecipe:
         """A few small steps on glyphs, for tests."""
         return self.replace(
-            dataset="glyphs", num_queries=2, num_tasks=2, steps=10, filters=8
+            dataset="glyphs",
+            split="train",
+            num_queries=2,
+            num_tasks=2,
+            steps=10,
+            filters=8,
         )
 
 

@@ -41,6 +41,10 @@ class ProtoNet(EpisodicLearner):
         NIPS 2017, https://arxiv.org/abs/1703.05175
     """
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.build()
+
     def embed(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Embeds the examples of all tasks in one pass.
 

@@ -37,6 +37,7 @@ class ProtoNetRecipe(EpisodicRecipe):
         """A few small steps on glyphs, for tests."""
         return self.replace(
             dataset="glyphs",
+            split="train",
             num_ways=5,
             num_queries=3,
             num_tasks=2,

@@ -142,11 +142,12 @@ class Reptile(InnerLoopLearner):
         """Inner steps on mini-batches, each taken across all classes."""
         x = tf.boolean_mask(task.support_x, task.support_mask)
         y = tf.boolean_mask(task.support_y, task.support_mask)
-        parts = tf.maximum(tf.shape(y)[0] // self.inner_batch_size, 1)
+        size = tf.shape(y)[0]
+        parts = tf.maximum(size // self.inner_batch_size, 1)
         for step in range(self.inner_steps):
             # Support is laid out class by class: a stride visits them all.
-            first = step % parts
-            batch_x, batch_y = x[first::parts], y[first::parts]
+            rows = tf.range(step % parts, size, parts)
+            batch_x, batch_y = tf.gather(x, rows), tf.gather(y, rows)
             weights = functional.sgd_step(
                 lambda w, x=batch_x, y=batch_y: self.task_loss(
                     w, x, y, class_mask

@@ -53,6 +53,7 @@ class ReptileRecipe(EpisodicRecipe):
         """A few small steps on glyphs, for tests."""
         return self.replace(
             dataset="glyphs",
+            split="train",
             num_queries=2,
             num_tasks=2,
             steps=10,

@@ -1,0 +1,391 @@
+"""Conformance suite: what every episodic method must do.
+
+Each test runs for every registered episodic method; `CHECKS` declares them,
+and the last test counts them, so that nothing is skipped silently.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from metazoo.data.episode import Episode
+from metazoo.serving import export
+
+import metazoo
+
+sys.path.insert(0, str(Path(__file__).parent))
+from subjects import (  # noqa: E402
+    EPISODIC,
+    episode,
+    glyphs,
+    sampler,
+    tiny_learner,
+    tiny_recipe,
+)
+
+GOLDENS = Path(__file__).parent.parent / "goldens"
+CHECKS = (
+    "config_round_trip",
+    "keras_file_round_trip",
+    "preset_round_trip_in_fresh_process",
+    "eager_graph_and_xla_agree",
+    "one_trace_per_verb",
+    "adapt_changes_no_variable",
+    "adapt_repeats_itself",
+    "support_order_does_not_matter",
+    "transductive_trait_is_true",
+    "task_ignores_other_tasks",
+    "ways_shots_and_tasks_vary",
+    "masked_padding_changes_nothing",
+    "gradients_reach_every_variable",
+    "training_lowers_the_loss",
+    "resume_equals_uninterrupted",
+    "state_stores_and_reloads",
+    "state_spec_tells_the_truth",
+    "bad_support_is_refused",
+    "export_equals_python_without_library",
+    "golden_outputs_match",
+)
+
+every_method = pytest.mark.parametrize("method", EPISODIC)
+
+
+@pytest.fixture(scope="module")
+def learners():
+    """One learner per method; tests that train build their own."""
+    return {method: tiny_learner(method) for method in EPISODIC}
+
+
+def probabilities(learner, task: Episode, **changes) -> np.ndarray:
+    """Adapts to all tasks and predicts their queries."""
+    task = task._replace(**changes)
+    adapted = learner.adapt(task.support_x, task.support_y, task.support_mask)
+    return adapted.predict(task.query_x)
+
+
+@every_method
+def test_config_round_trip(method, learners):
+    learner = learners[method]
+    copy = type(learner).from_config(learner.get_config())
+    copy.set_weights(learner.get_weights())
+    assert copy.get_config() == learner.get_config()
+    task = episode(1)
+    np.testing.assert_array_equal(
+        probabilities(copy, task), probabilities(learner, task)
+    )
+
+
+@every_method
+def test_keras_file_round_trip(method, learners, tmp_path):
+    learners[method].save(tmp_path / "learner.keras")
+    copy = keras.models.load_model(tmp_path / "learner.keras")
+    task = episode(1)
+    np.testing.assert_array_equal(
+        probabilities(copy, task), probabilities(learners[method], task)
+    )
+    source = sampler(method)
+    copy.fit(source.keras_dataset(2, steps=1), shuffle=False, verbose=0)
+
+
+_LOAD_PRESET = """
+import sys, numpy as np, metazoo
+with np.load(sys.argv[2]) as f:
+    task = {k: f[k] for k in f.files}
+learner = metazoo.from_preset(sys.argv[1])
+adapted = learner.adapt(task["support_x"], task["support_y"])
+np.save(sys.argv[3], adapted.predict(task["query_x"]))
+"""
+
+
+@every_method
+def test_preset_round_trip_in_fresh_process(method, learners, tmp_path):
+    task = episode(2)
+    preset = tmp_path / "preset"
+    learners[method].save_to_preset(preset, dataset="glyphs")
+    np.savez(tmp_path / "task.npz", **task._asdict())
+    arguments = [str(preset), tmp_path / "task.npz", tmp_path / "out.npy"]
+    subprocess.run(
+        [sys.executable, "-c", _LOAD_PRESET, *map(str, arguments)], check=True
+    )
+    np.testing.assert_allclose(
+        np.load(tmp_path / "out.npy"),
+        probabilities(learners[method], task),
+        atol=1e-5,
+    )
+
+
+@every_method
+def test_eager_graph_and_xla_agree(method, learners):
+    learner, task = learners[method], episode(2)
+    ways = learner.num_ways or 3
+
+    def logits(support_x, support_y, support_mask, query_x):
+        state = learner.adapt_state(support_x, support_y, support_mask, ways)
+        return learner.logits_from_state(query_x, state)[..., :3]
+
+    inputs = [
+        tf.constant(part)
+        for part in (
+            task.support_x,
+            task.support_y,
+            task.support_mask,
+            task.query_x,
+        )
+    ]
+    eager = logits(*inputs)
+    scale = np.abs(eager).max()
+    graph = tf.function(logits)(*inputs)
+    np.testing.assert_allclose(graph, eager, atol=1e-3 * scale)
+    # XLA lowers CPU convolutions with about three digits, and inner steps
+    # amplify that.
+    compiled = tf.function(logits, jit_compile=True)(*inputs)
+    np.testing.assert_allclose(compiled, eager, atol=0.1 * scale)
+
+
+@every_method
+def test_one_trace_per_verb(method, learners):
+    learner = learners[method]
+    for tasks, ways, shots in ((1, 3, 2), (2, 2, 1), (3, 3, 3)):
+        probabilities(learner, episode(tasks, ways, shots))
+    for verb in ("adapt", "predict"):
+        assert learner._function(verb).experimental_get_tracing_count() == 1
+
+
+@every_method
+def test_adapt_changes_no_variable(method, learners):
+    learner = learners[method]
+    before = [v.numpy().tobytes() for v in learner.variables]
+    probabilities(learner, episode(2))
+    assert [v.numpy().tobytes() for v in learner.variables] == before
+
+
+@every_method
+def test_adapt_repeats_itself(method, learners):
+    task = episode(2)
+    np.testing.assert_array_equal(
+        probabilities(learners[method], task),
+        probabilities(learners[method], task),
+    )
+
+
+@every_method
+def test_support_order_does_not_matter(method, learners):
+    task = episode(1)
+    order = np.random.default_rng(0).permutation(task.support_y.shape[1])
+    np.testing.assert_allclose(
+        probabilities(
+            learners[method],
+            task,
+            support_x=task.support_x[:, order],
+            support_y=task.support_y[:, order],
+        ),
+        probabilities(learners[method], task),
+        atol=1e-3,
+    )
+
+
+@every_method
+def test_transductive_trait_is_true(method, learners):
+    learner, task = learners[method], episode(1)
+    together = probabilities(learner, task)
+    alone = probabilities(learner, task, query_x=task.query_x[:, :1])
+    difference = np.abs(together[:, :1] - alone).max()
+    if learner.transductive:
+        assert difference > 1e-3
+    else:
+        assert difference < 1e-4
+
+
+@every_method
+def test_task_ignores_other_tasks(method, learners):
+    task = episode(3)
+    together = probabilities(learners[method], task)
+    for i in range(3):
+        one = Episode(*(part[i : i + 1] for part in task))
+        np.testing.assert_allclose(
+            probabilities(learners[method], one)[0], together[i], atol=1e-4
+        )
+
+
+@every_method
+def test_ways_shots_and_tasks_vary(method, learners):
+    learner = learners[method]
+    for tasks, ways, shots in ((1, 2, 1), (2, 3, 4), (4, 5, 1)):
+        found = probabilities(learner, episode(tasks, ways, shots))
+        columns = learner.num_ways or ways
+        assert found.shape == (tasks, 2 * ways, columns)
+        np.testing.assert_allclose(found.sum(-1), 1.0, atol=1e-5)
+        assert (found[..., ways:] == 0).all()
+    assert learner.fixed_ways == (learner.num_ways is not None)
+
+
+@every_method
+def test_masked_padding_changes_nothing(method, learners):
+    learner, task = learners[method], episode(2)
+    junk = np.full_like(task.support_x[:, :4], 200.0)
+    padded = probabilities(
+        learner,
+        task,
+        support_x=np.concatenate([task.support_x, junk], 1),
+        support_y=np.pad(task.support_y, ((0, 0), (0, 4))),
+        support_mask=np.pad(task.support_mask, ((0, 0), (0, 4))),
+    )
+    np.testing.assert_allclose(
+        padded, probabilities(learner, task), atol=1e-4
+    )
+
+
+@every_method
+def test_gradients_reach_every_variable(method):
+    learner = tiny_learner(method)
+    source = sampler(method)
+    # A zero head hides the backbone from the first step's gradient.
+    learner.fit(source.keras_dataset(2, steps=2), shuffle=False, verbose=0)
+    _, _, gradients = learner.compute_gradients(source.tasks(10, 2))
+    for variable, gradient in zip(
+        learner.trainable_variables, gradients, strict=True
+    ):
+        assert np.isfinite(gradient).all(), variable.path
+        assert np.abs(gradient).max() > 0, variable.path
+
+
+@every_method
+def test_training_lowers_the_loss(method):
+    learner = tiny_learner(method)
+    same = sampler(method).keras_dataset(2, steps=1).repeat(10)
+    history = learner.fit(
+        same, steps_per_epoch=1, epochs=10, shuffle=False, verbose=0
+    ).history["loss"]
+    assert history[-1] < history[0]
+
+
+@every_method
+def test_resume_equals_uninterrupted(method, tmp_path):
+    from metazoo.trainers import Trainer
+
+    def train(steps: int, directory: Path):
+        learner = tiny_learner(method)
+        trainer = Trainer(
+            learner, checkpoint_dir=directory, checkpoint_every=2
+        )
+        trainer.fit(sampler(method), num_tasks=2, steps=steps, verbose=0)
+        return learner.get_weights()
+
+    tf.config.experimental.enable_op_determinism()
+    try:
+        whole = train(4, tmp_path / "whole")
+        train(2, tmp_path / "parts")
+        resumed = train(4, tmp_path / "parts")
+    finally:
+        tf.config.experimental.disable_op_determinism()
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@every_method
+def test_state_stores_and_reloads(method, learners, tmp_path):
+    from metazoo.adapted import load_state
+
+    learner, task = learners[method], episode(1)
+    adapted = learner.adapt(task.support_x[0], task.support_y[0])
+    state, single = load_state(adapted.save(tmp_path / "state.npz"))
+    again = learner.adapted(state, single).predict(task.query_x[0])
+    assert again.ndim == 2
+    np.testing.assert_array_equal(again, adapted.predict(task.query_x[0]))
+
+
+@every_method
+def test_state_spec_tells_the_truth(method, learners):
+    learner, task = learners[method], episode(2)
+    state = learner.adapt(task.support_x, task.support_y).state
+    assert set(state) == set(learner.state_spec())
+    for name, spec in learner.state_spec().items():
+        assert spec.name == name
+        assert spec.shape.is_compatible_with(state[name].shape)
+        assert state[name].dtype == spec.dtype.as_numpy_dtype
+        assert len(state[name]) == 2
+
+
+@every_method
+def test_bad_support_is_refused(method, learners):
+    learner, task = learners[method], episode(1)
+    x, y = task.support_x[0], task.support_y[0]
+    nan = x.copy()
+    nan[0, 0, 0, 0] = np.nan
+    for bad_x, bad_y, name in (
+        (x[..., 0], y, "support_x"),
+        (x[:, :20], y, "support_x"),
+        (nan, y, "support_x"),
+        (x[:0], y[:0], "support_x"),
+        (x.astype(str), y, "support_x"),
+        (x, y[:-1], "support_y"),
+        (x, y - 1, "support_y"),
+        (x, y.astype(float), "support_y"),
+    ):
+        with pytest.raises(metazoo.EpisodeError, match=name):
+            learner.adapt(bad_x, bad_y)
+    with pytest.raises(metazoo.EpisodeError, match="query_x"):
+        learner.adapt(x, y).predict(task.query_x[0][:, :5])
+
+
+_RUN_EXPORT = """
+import sys, numpy as np, tensorflow as tf
+sys.modules["metazoo"] = None
+model = tf.saved_model.load(sys.argv[1])
+with np.load(sys.argv[2]) as f:
+    task = {k: tf.constant(f[k]) for k in f.files}
+support = {k: task[k] for k in ("support_x", "support_y")}
+one = model.signatures["adapt_predict"](query_x=task["query_x"], **support)
+state = model.signatures["adapt"](**support)
+two = model.signatures["predict"](query_x=task["query_x"], **state)
+np.savez(sys.argv[3], one=one["probabilities"], two=two["probabilities"])
+"""
+
+
+@every_method
+def test_export_equals_python_without_library(method, learners, tmp_path):
+    task = episode(2)
+    version = export(learners[method], tmp_path / "model")
+    np.savez(tmp_path / "task.npz", **task._asdict())
+    arguments = [version, tmp_path / "task.npz", tmp_path / "out.npz"]
+    subprocess.run(
+        [sys.executable, "-c", _RUN_EXPORT, *map(str, arguments)], check=True
+    )
+    expected = probabilities(learners[method], task)
+    with np.load(tmp_path / "out.npz") as found:
+        np.testing.assert_allclose(found["one"], expected, atol=1e-4)
+        np.testing.assert_allclose(found["two"], expected, atol=1e-4)
+
+
+@every_method
+def test_golden_outputs_match(method, tmp_path):
+    directory = GOLDENS / method
+    learner = metazoo.from_preset(str(directory / "preset"))
+    with np.load(directory / "outputs.npz") as golden:
+        adapted = learner.adapt(golden["support_x"], golden["support_y"])
+        np.testing.assert_allclose(
+            adapted.predict(golden["query_x"]),
+            golden["probabilities"],
+            atol=1e-3,
+        )
+
+
+def test_suite_runs_every_declared_check():
+    here = globals()
+    found = {
+        name.removeprefix("test_")
+        for name, value in here.items()
+        if name.startswith("test_") and getattr(value, "pytestmark", None)
+    }
+    assert found == set(CHECKS)
+    for check in CHECKS:
+        (mark,) = here[f"test_{check}"].pytestmark
+        assert mark.name == "parametrize", f"{check} may be skipped"
+        assert mark.args == ("method", EPISODIC)
+    assert glyphs().num_classes and tiny_recipe(EPISODIC[0]).steps
