@@ -1,0 +1,7 @@
+"""Runs the command line: `python -m metazoo`."""
+
+import sys
+
+from metazoo.cli import main
+
+sys.exit(main())
