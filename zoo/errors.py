@@ -33,3 +33,11 @@ class SecondOrderError(MetazooError, ValueError):
 
 class RecipeError(MetazooError, ValueError):
     """A training recipe has a field that can't be used."""
+
+
+class TrainingError(MetazooError, ValueError):
+    """A training run is set up in a way that can't work."""
+
+
+class CheckpointError(MetazooError):
+    """A checkpoint is damaged, or belongs to another run."""

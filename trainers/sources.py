@@ -1,0 +1,215 @@
+"""Where a training loop's episodes come from, whatever the strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+from metazoo.data.episode import Episode
+from metazoo.data.sampler import EpisodeSampler
+from metazoo.errors import TrainingError
+
+
+class EpisodeSource(Protocol):
+    """Gives every replica its share of the tasks of each step."""
+
+    def pipeline(
+        self,
+        num_tasks: int,
+        start: int,
+        steps: int,
+        context: tf.distribute.InputContext,
+    ) -> tf.data.Dataset:
+        """Returns what one worker reads.
+
+        Args:
+            num_tasks: tasks of a step, over all replicas.
+            start: first step.
+            steps: number of steps.
+            context: which worker this is, and how many replicas there are.
+
+        Returns:
+            Episodes of `num_tasks / replicas` tasks; the replicas of the
+            worker take one each, in turn.
+        """
+
+    def identity(self) -> dict[str, Any]:
+        """What a resumed run must have in common with the first."""
+
+
+def as_source(source: Any) -> EpisodeSource:
+    """Wraps what a user passes.
+
+    Args:
+        source: an `EpisodeSampler`, a `tf.data.Dataset` of episodes, or a
+            function without arguments that returns a `tf.data.Dataset` or
+            an iterable of `Episode`s.
+
+    Returns:
+        The source.
+
+    Raises:
+        TrainingError: it is none of these.
+    """
+    if isinstance(source, EpisodeSampler):
+        return SamplerSource(source)
+    if isinstance(source, tf.data.Dataset):
+        return StreamSource(lambda: source)
+    if callable(source):
+        return StreamSource(source)
+    raise TrainingError(
+        "source must be an EpisodeSampler, a tf.data.Dataset of episodes, or "
+        "a function that returns one or an iterable of Episodes; got "
+        f"{type(source).__name__}."
+    )
+
+
+class SamplerSource:
+    """Episodes by number: step s has the tasks s * num_tasks onwards.
+
+    Resuming needs no replay, and the split over replicas changes no task.
+    """
+
+    def __init__(self, sampler: EpisodeSampler) -> None:
+        """Takes the sampler."""
+        self.sampler = sampler
+
+    def pipeline(
+        self,
+        num_tasks: int,
+        start: int,
+        steps: int,
+        context: tf.distribute.InputContext,
+    ) -> tf.data.Dataset:
+        """See `EpisodeSource`."""
+        share, local, first = _shares(num_tasks, context)
+
+        def draw(number: tf.Tensor) -> Episode:
+            step, replica = number // local, first + number % local
+            return self.sampler.tasks(step * num_tasks + replica * share, share)
+
+        numbers = tf.data.Dataset.range(start * local, (start + steps) * local)
+        episodes = numbers.map(draw, num_parallel_calls=2, deterministic=True)
+        return episodes.prefetch(2)
+
+    def identity(self) -> dict[str, Any]:
+        """See `EpisodeSource`."""
+        data = self.sampler.data
+        return {
+            "kind": "sampler",
+            "seed": self.sampler.seed,
+            "num_ways": list(self.sampler.ways_range),
+            "num_shots": list(self.sampler.shots_range),
+            "num_queries": self.sampler.num_queries,
+            "dataset": data.name,
+            "split": data.split,
+            "fingerprint": data.fingerprint,
+        }
+
+
+class StreamSource:
+    """Episodes in a given order, one element a step.
+
+    Resuming reads and drops the elements of the steps done before; it is
+    exact only where the stream repeats itself.
+    """
+
+    def __init__(
+        self, make: Callable[[], tf.data.Dataset | Iterable[Episode]]
+    ) -> None:
+        """Takes the function that makes the stream."""
+        self._make = make
+
+    def pipeline(
+        self,
+        num_tasks: int,
+        start: int,
+        steps: int,
+        context: tf.distribute.InputContext,
+    ) -> tf.data.Dataset:
+        """See `EpisodeSource`.
+
+        Raises:
+            TrainingError: an element has another number of tasks.
+        """
+        episodes = self._dataset().map(lambda *data: _as_episode(data))
+        found = episodes.element_spec.support_y.shape[0]
+        if found not in (None, num_tasks):
+            raise TrainingError(
+                f"num_tasks is {num_tasks}, but an element of source holds "
+                f"{found} tasks."
+            )
+        share, local, first = _shares(num_tasks, context)
+        episodes = episodes.skip(start).take(steps)
+
+        def split(*parts: tf.Tensor) -> Episode:
+            episode = Episode(*parts)
+            return Episode(
+                *(_own_part(p, num_tasks, share, local, first) for p in episode)
+            )
+
+        return episodes.map(split).unbatch().prefetch(2)
+
+    def identity(self) -> dict[str, Any]:
+        """See `EpisodeSource`."""
+        return {"kind": "stream"}
+
+    def _dataset(self) -> tf.data.Dataset:
+        made = self._make()
+        if isinstance(made, tf.data.Dataset):
+            return made
+        first = next(iter(made), None)
+        if first is None:
+            raise TrainingError("source gave no episode.")
+        if not isinstance(first, Episode):
+            raise TrainingError(
+                f"source gave a {type(first).__name__}; expected Episode."
+            )
+        return tf.data.Dataset.from_generator(
+            lambda: iter(self._make()), output_signature=_signature(first)
+        )
+
+
+def _shares(
+    num_tasks: int, context: tf.distribute.InputContext
+) -> tuple[int, int, int]:
+    """Tasks a replica, replicas of this worker, number of its first one."""
+    replicas = context.num_replicas_in_sync
+    if num_tasks % replicas:
+        raise TrainingError(
+            f"num_tasks is {num_tasks}; it must be a multiple of the "
+            f"{replicas} replicas of the strategy."
+        )
+    local = replicas // context.num_input_pipelines
+    return num_tasks // replicas, local, context.input_pipeline_id * local
+
+
+def _as_episode(data: tuple[Any, ...]) -> Episode:
+    if len(data) == 1:
+        return Episode.from_keras(data[0])
+    if len(data) == len(Episode._fields):
+        return Episode(*data)
+    return Episode.from_keras(data)
+
+
+def _own_part(
+    part: tf.Tensor, num_tasks: int, share: int, local: int, first: int
+) -> tf.Tensor:
+    part = tf.ensure_shape(part, [num_tasks, *part.shape[1:]])
+    own = part[first * share : (first + local) * share]
+    rest = tf.shape(part)[1:]
+    own = tf.reshape(own, tf.concat([[local, share], rest], 0))
+    return tf.ensure_shape(own, [local, share, *part.shape[1:]])
+
+
+def _signature(episode: Episode) -> Episode:
+    """Specs of episodes like this one, with any number of examples."""
+
+    def spec(part: Any) -> tf.TensorSpec:
+        tensor = tf.convert_to_tensor(part)
+        shape = [tensor.shape[0], None, *tensor.shape[2:]]
+        return tf.TensorSpec(shape, tensor.dtype)
+
+    return Episode(*(spec(part) for part in episode))
