@@ -23,8 +23,6 @@ from metazoo.serving.signatures import INFO_FILE
 from metazoo.serving.warmup import write_warmup
 from metazoo.signature import Signature
 
-PACKAGES = ("metazoo", "tensorflow", "keras", "tensorflow-probability")
-
 
 def export(
     learner: Any,
@@ -140,7 +138,11 @@ def _write_info(
         "learner": type(learner).__name__,
         "signatures": described,
         "signatures_sha256": hashlib.sha256(canonical).hexdigest(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "packages": {
+            "metazoo": metadata.version("metazoo"),
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
         "python": platform.python_version(),
     }
     path = directory / INFO_FILE

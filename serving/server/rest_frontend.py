@@ -234,6 +234,7 @@ class RestFrontend:
         config = uvicorn.Config(
             RestApp(core, self._executor),
             lifespan="off",
+            ws="none",
             log_config=None,
             access_log=False,
         )

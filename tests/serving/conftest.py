@@ -92,6 +92,26 @@ class LinearPrototypes:
         return make_episode(num_tasks, seed)
 
 
+class Slow:
+    """Multiplies matrices as often as its input says."""
+
+    def signatures(self):
+        spec = tf.TensorSpec([None], tf.int64, name="steps")
+        return (Signature("run", {"steps": spec}, self.run, ("y",), "Slow."),)
+
+    def example_inputs(self, signature_name, num_tasks):
+        return {"steps": np.ones(num_tasks, np.int64)}
+
+    def run(self, steps):
+        last = tf.reduce_max(steps)
+        _, matrix = tf.while_loop(
+            lambda step, matrix: step < last,
+            lambda step, matrix: (step + 1, tf.tanh(matrix @ matrix)),
+            (tf.constant(0, tf.int64), tf.ones([256, 256]) / 256),
+        )
+        return {"y": tf.cast(steps, tf.float32) + matrix[0, 0]}
+
+
 def make_episode(num_tasks=2, seed=0, support=6, query=5):
     rng = np.random.default_rng(seed)
 
@@ -166,3 +186,10 @@ def client(request, server):
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def slow_dir(tmp_path_factory):
+    base = tmp_path_factory.mktemp("models") / "slow"
+    export(Slow(), base)
+    return base

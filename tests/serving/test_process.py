@@ -11,7 +11,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-import numpy as np
 import pytest
 import tensorflow as tf
 from google.protobuf import text_format
@@ -19,9 +18,8 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from tensorflow_serving.config import model_server_config_pb2
 
 from metazoo.errors import ServingError
-from metazoo.serving import export, serve
+from metazoo.serving import serve
 from metazoo.serving.process import models_config
-from metazoo.signature import Signature
 
 SERVE = """
 import sys
@@ -66,26 +64,6 @@ def read_until(process, pattern):
     raise AssertionError(f"ended with {process.wait()} before {pattern}")
 
 
-class Slow:
-    """Multiplies matrices as often as its input says."""
-
-    def signatures(self):
-        spec = tf.TensorSpec([None], tf.int64, name="steps")
-        return (Signature("run", {"steps": spec}, self.run, ("y",), "Slow."),)
-
-    def example_inputs(self, signature_name, num_tasks):
-        return {"steps": np.ones(num_tasks, np.int64)}
-
-    def run(self, steps):
-        last = tf.reduce_max(steps)
-        _, matrix = tf.while_loop(
-            lambda step, matrix: step < last,
-            lambda step, matrix: (step + 1, tf.tanh(matrix @ matrix)),
-            (tf.constant(0, tf.int64), tf.ones([256, 256]) / 256),
-        )
-        return {"y": tf.cast(steps, tf.float32) + matrix[0, 0]}
-
-
 def ask_grpc(address, steps):
     request = predict_pb2.PredictRequest()
     request.model_spec.name = "linear"
@@ -102,9 +80,8 @@ def ask_rest(address, steps):
     return len(json.loads(connection.getresponse().read())["outputs"])
 
 
-def test_serve_drains_on_sigterm(tmp_path):
-    export(Slow(), tmp_path / "slow")
-    process = start(SERVE, tmp_path / "slow")
+def test_serve_drains_on_sigterm(slow_dir):
+    process = start(SERVE, slow_dir)
     try:
         found = read_until(
             process, r"ready: linear .*gRPC on (\S+:\d+), REST on (\S+:\d+)"
