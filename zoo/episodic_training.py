@@ -12,6 +12,12 @@ from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
 from metazoo.functional import accumulate_over_tasks
 from metazoo.losses import masked_cross_entropy
+from metazoo.outer_update import (
+    apply_meta_gradients,
+    build_optimizer,
+    loss_scale,
+    unscaled,
+)
 
 
 class EpisodicTraining(MetaLearner):
@@ -23,9 +29,11 @@ class EpisodicTraining(MetaLearner):
     Attributes:
         default_tasks_per_chunk: how many tasks are differentiated together;
             None for all of a step. One keeps memory flat in their number.
+        adapts_by_gradient: adaptation descends the gradient of a loss.
     """
 
     default_tasks_per_chunk: int | None = None
+    adapts_by_gradient: bool = False
 
     def compile(
         self,
@@ -55,10 +63,12 @@ class EpisodicTraining(MetaLearner):
 
         Raises:
             MetazooError: a loss that expects probabilities, or a mixed
-                precision that would spoil second-order gradients.
+                precision that would spoil inner gradients.
         """
         _require_logits_loss(loss)
-        self._require_safe_precision()
+        optimizer = self._with_safe_precision(
+            optimizer, kwargs.get("auto_scale_loss", True)
+        )
         if metrics is None and weighted_metrics is None:
             weighted_metrics = [
                 keras.metrics.SparseCategoricalAccuracy(name="accuracy")
@@ -140,11 +150,15 @@ class EpisodicTraining(MetaLearner):
             for each of `trainable_variables`.
         """
         variables = [v.value for v in self.trainable_variables]
+        scale = loss_scale(getattr(self, "optimizer", None))
         with tf.GradientTape() as tape:
             loss, logits = self.meta_loss(episode, num_ways)
             loss += tf.add_n([0.0, *self.losses])
-        gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
-        return loss, logits, gradients
+            scaled = loss * scale
+        gradients = tape.gradient(
+            scaled, variables, unconnected_gradients="zero"
+        )
+        return loss, logits, unscaled(gradients, scale)
 
     def compute_gradients(
         self, episode: Episode
@@ -193,12 +207,11 @@ class EpisodicTraining(MetaLearner):
             Metric name to value.
         """
         episode = Episode.from_keras(data)
+        build_optimizer(self.optimizer, self.trainable_variables)
         loss, logits, gradients = self.compute_gradients(episode)
-        # Keras optimizers sum over replicas; the meta-gradient is a mean.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        if replicas > 1:
-            gradients = [g / replicas for g in gradients]
-        self.optimizer.apply(gradients, self.trainable_variables)
+        apply_meta_gradients(
+            self.optimizer, gradients, self.trainable_variables
+        )
         return self._update_metrics(episode, loss, logits)
 
     def test_step(self, data: Any) -> dict[str, Any]:
@@ -226,17 +239,23 @@ class EpisodicTraining(MetaLearner):
             inputs, query_y, logits, sample_weight=query_mask
         )
 
-    def _require_safe_precision(self) -> None:
+    def _with_safe_precision(self, optimizer: Any, scale_loss: bool) -> Any:
+        """Scales the loss of float16 layers; refuses inner gradients."""
         half = [
             layer.name
             for layer in self._flatten_layers(include_self=False)
             if layer.dtype_policy.compute_dtype == "float16"
         ]
-        if half and self.second_order:
+        if half and (self.second_order or self.adapts_by_gradient):
             raise MetazooError(
                 f"Layers {half[:5]} compute in float16, whose range is too "
                 "small for inner gradients; use mixed_bfloat16 or float32."
             )
+        optimizer = keras.optimizers.get(optimizer)
+        scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if half and scale_loss and not scaled:
+            return keras.optimizers.LossScaleOptimizer(optimizer)
+        return optimizer
 
 
 def _in_chunks(episode: Episode, chunk: int) -> Episode:

@@ -46,6 +46,7 @@ class InnerLoopLearner(EpisodicLearner):
     """
 
     default_tasks_per_chunk = 1
+    adapts_by_gradient = True
 
     def __init__(
         self,
