@@ -21,6 +21,9 @@ from metazoo.episodic_training import EpisodicTraining
 from metazoo.errors import EpisodeError
 from metazoo.signature import Signature
 
+# A larger label on the wire would make the server allocate a column for it.
+MAX_SERVED_WAYS = 4096
+
 PREDICTIONS = ("probabilities", "logits", "classes")
 
 
@@ -63,6 +66,11 @@ class EpisodicLearner(EpisodicTraining):
     def example_shape(self) -> tuple[int | None, ...]:
         """Shape of one raw example, such as (28, 28, 1)."""
         return tuple(self.backbone.input_shape[1:])
+
+    @property
+    def fixed_ways(self) -> bool:
+        """Whether the number of columns is fixed; fewer ways still fit."""
+        return self.num_ways is not None
 
     @property
     def query_rank(self) -> int:
@@ -136,6 +144,32 @@ class EpisodicLearner(EpisodicTraining):
         labels = tf.where(support_mask, support_y, -1)
         return tf.cast(tf.reduce_max(labels), tf.int32) + 1
 
+    def check_ranks(self, episode: Episode) -> None:
+        """Refuses tensors that can't be an episode of this learner.
+
+        Args:
+            episode: what Keras was given.
+
+        Raises:
+            EpisodeError: a static shape does not fit.
+        """
+        for name in ("support_x", "query_x"):
+            shape = getattr(episode, name).shape
+            if not shape.is_compatible_with([None, None, *self.example_shape]):
+                raise EpisodeError(
+                    f"{name} has shape {shape}; expected [tasks, examples, "
+                    f"{', '.join(map(str, self.example_shape))}]."
+                )
+        for name in ("support_y", "support_mask", "query_y", "query_mask"):
+            part = getattr(episode, name)
+            if part is not None and not part.shape.is_compatible_with(
+                getattr(episode, f"{name.split('_')[0]}_x").shape[:2]
+            ):
+                raise EpisodeError(
+                    f"{name} has shape {part.shape}; expected [tasks, "
+                    "examples] as its examples have."
+                )
+
     # Keras: an example is an episode.
 
     def call(self, inputs: Any, training: bool | None = None) -> tf.Tensor:
@@ -150,6 +184,7 @@ class EpisodicLearner(EpisodicTraining):
             float32 logits [tasks, query, ways].
         """
         episode = Episode.from_inputs(inputs)
+        self.check_ranks(episode)
         ways = self.ways_of(episode.support_y, episode.support_mask)
         support_x = tf.cast(episode.support_x, tf.float32)
         state = self.adapt_state(
@@ -383,16 +418,43 @@ class EpisodicLearner(EpisodicTraining):
     def _serve_adapt(
         self, support_x: tf.Tensor, support_y: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        mask = tf.ones_like(support_y, tf.bool)
-        ways = self.ways_of(support_y, mask)
-        return self.adapt_state(support_x, support_y, mask, ways)
+        limit = self.num_ways or MAX_SERVED_WAYS
+        wrong = tf.reduce_any((support_y < 0) | (support_y >= limit), -1)
+        wrong |= _any_not_finite(support_x)
+        labels = tf.clip_by_value(support_y, 0, limit - 1)
+        mask = tf.ones_like(labels, tf.bool)
+        ways = self.ways_of(labels, mask)
+        state = self.adapt_state(support_x, labels, mask, ways)
+        return {name: _spoil(value, wrong) for name, value in state.items()}
 
     def _serve_predict(
         self, query_x: tf.Tensor, **state: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        return self._predict(query_x, state)
+        outputs = self._predict(query_x, state)
+        wrong = _any_not_finite(query_x)
+        return {name: _spoil(value, wrong) for name, value in outputs.items()}
 
     def _serve_adapt_predict(
         self, support_x: tf.Tensor, support_y: tf.Tensor, query_x: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        return self._predict(query_x, self._serve_adapt(support_x, support_y))
+        state = self._serve_adapt(support_x, support_y)
+        return self._serve_predict(query_x, **state)
+
+
+def _any_not_finite(x: tf.Tensor) -> tf.Tensor:
+    """True [tasks] for tasks that hold NaN or infinite values."""
+    finite = tf.math.is_finite(x)
+    return ~tf.reduce_all(finite, axis=tf.range(1, tf.rank(x)))
+
+
+def _spoil(value: tf.Tensor, wrong: tf.Tensor) -> tf.Tensor:
+    """Makes the floats of wrong tasks NaN.
+
+    An error in the graph would fail the tasks that a server batches with
+    this one, and a plausible answer would hide the fault.
+    """
+    if not value.dtype.is_floating:
+        return value
+    shape = tf.concat([[-1], tf.ones([tf.rank(value) - 1], tf.int32)], 0)
+    nan = tf.constant(float("nan"), value.dtype)
+    return tf.where(tf.reshape(wrong, shape), nan, value)

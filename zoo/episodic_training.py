@@ -87,9 +87,11 @@ class EpisodicTraining(MetaLearner):
             **kwargs,
         )
 
-    def get_compile_config(self) -> dict[str, Any]:
+    def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, for `save`."""
         config = super().get_compile_config()
+        if not self.compiled:
+            return config
         return {**config, "tasks_per_chunk": self._tasks_per_chunk}
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -171,6 +173,7 @@ class EpisodicTraining(MetaLearner):
         Returns:
             As `chunk_gradients`.
         """
+        self.check_ranks(episode)
         num_ways = self.ways_of(episode.support_y, episode.support_mask)
         chunk = getattr(self, "_tasks_per_chunk", self.default_tasks_per_chunk)
         if chunk is None:

@@ -69,7 +69,7 @@ RECIPES = {
     # The paper's Omniglot net has strided convolutions; max-pooling is
     # more accurate for the same time here.
     "omniglot_5way_1shot": _OMNIGLOT.replace(num_shots=1, steps=14000),
-    "omniglot_5way_5shot": _OMNIGLOT.replace(num_shots=5, steps=4000),
+    "omniglot_5way_5shot": _OMNIGLOT.replace(num_shots=5, steps=2500),
     "omniglot_5way_1shot_first_order": _OMNIGLOT.replace(
         num_shots=1, steps=14000, first_order=True
     ),

@@ -70,7 +70,7 @@ RECIPES = {
         num_shots=10,
         num_queries=1,
         num_tasks=5,
-        steps=3500,
+        steps=2000,
         rescaling=(-1 / 255, 1.0),
     ),
 }
