@@ -5,9 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from metazoo.errors import MetazooError
 from metazoo.evaluation.records import QueryRecords
+
+if TYPE_CHECKING:
+    from metazoo.data import ClassDataset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +86,39 @@ class EvaluationResult:
             f"{100 * self.ci95:.2f} %  ({self.dataset}/{self.split},{flag} "
             f"{total} episodes)"
         )
+
+    def episode_classes(self, dataset: ClassDataset) -> np.ndarray:
+        """The class in the data set of each label of each episode.
+
+        Args:
+            dataset: the data set that was evaluated on.
+
+        Returns:
+            int64 [episodes, ways], in the order of `records`.
+
+        Raises:
+            MetazooError: the data set is another one.
+        """
+        from metazoo.data import EpisodeSampler
+        from metazoo.evaluation.rows import RowSampler
+
+        if dataset.fingerprint != self.fingerprint:
+            raise MetazooError(
+                f"dataset is {dataset.name}/{dataset.split} with fingerprint "
+                f"{dataset.fingerprint[:12]}; the evaluation drew from "
+                f"{self.dataset}/{self.split} with {self.fingerprint[:12]}."
+            )
+        parts = []
+        for seed in self.seeds:
+            sampler = EpisodeSampler(
+                dataset,
+                num_ways=self.ways,
+                num_shots=self.shots,
+                num_queries=self.queries,
+                seed=seed,
+            )
+            parts.append(RowSampler(sampler).classes(0, self.episodes))
+        return np.concatenate(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """All but the single predictions, as JSON can hold it.
