@@ -19,9 +19,14 @@ COMMANDS = (
     "list",
     "info",
     "fetch",
+    "train",
     "evaluate",
+    "adapt",
     "export",
     "serve",
+    "predict",
+    "bench",
+    "demo",
 )
 FAILURE = 1
 INTERRUPTED = 130
