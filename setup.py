@@ -2,7 +2,11 @@
 
 from setuptools import find_packages, setup
 
-ROOTS = {"zoo": "metazoo", "trainers": "metazoo.trainers", "serving": "metazoo.serving"}
+ROOTS = {
+    "zoo": "metazoo",
+    "trainers": "metazoo.trainers",
+    "serving": "metazoo.serving",
+}
 
 packages = []
 package_dir = {}
