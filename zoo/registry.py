@@ -35,6 +35,25 @@ _discovered = False
 
 
 @dataclass(frozen=True)
+class PaperResult:
+    """An accuracy the paper prints, to stand beside ours.
+
+    Attributes:
+        dataset: Data set, as its reader names it.
+        ways: Classes of a task.
+        shots: Support examples of a class.
+        accuracy: Fraction, 0 to 1.
+        transductive: Whether queries were normalised together.
+    """
+
+    dataset: str
+    ways: int
+    shots: int
+    accuracy: float
+    transductive: bool = False
+
+
+@dataclass(frozen=True)
 class Paper:
     """The publication a method comes from."""
 
@@ -43,6 +62,7 @@ class Paper:
     venue: str
     year: int
     url: str
+    results: tuple[PaperResult, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_outputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", type=Path, help="add the result as a row")
     parser.add_argument(
+        "--record",
+        action="store_true",
+        help="write the result into the preset folder's metadata and card",
+    )
+    parser.add_argument(
         "--plots", type=Path, metavar="DIR", help="write plots to this folder"
     )
     parser.add_argument(
@@ -100,10 +105,24 @@ def run(args: argparse.Namespace) -> Any:
         progress=ProgressBar("episodes"),
     )
     curve = _curve(args, learner, dataset) if args.curve else []
+    if args.record:
+        _record(args.preset, result)
     if args.csv:
         append_csv(args.csv, result.to_row())
     plots = _plots(args, result, dataset, curve) if args.plots else []
     return _report(args, result, curve, plots)
+
+
+def _record(directory: str, result: EvaluationResult) -> None:
+    from metazoo.presets.record import record_metrics
+
+    cpu, cores = result.hardware["cpu"], result.hardware["cores"]
+    record_metrics(
+        directory,
+        result.to_metrics(),
+        hardware=f"{cpu}, {cores} cores",
+        adaptation_ms=result.adaptation_ms,
+    )
 
 
 def default_queries(dataset: ClassDataset, shots: int) -> int:

@@ -1,6 +1,6 @@
 """Model-agnostic meta-learning (Finn et al. 2017)."""
 
-from metazoo.registry import MethodSpec, Paper, register
+from metazoo.registry import MethodSpec, Paper, PaperResult, register
 
 register(
     MethodSpec(
@@ -18,6 +18,12 @@ register(
             venue="ICML",
             year=2017,
             url="https://arxiv.org/abs/1703.03400",
+            results=(
+                PaperResult("omniglot", 5, 1, 0.987, transductive=True),
+                PaperResult("omniglot", 5, 5, 0.999, transductive=True),
+                PaperResult("omniglot", 20, 1, 0.958, transductive=True),
+                PaperResult("omniglot", 20, 5, 0.989, transductive=True),
+            ),
         ),
         doc="An initialisation from which a few gradient steps suffice.",
     )

@@ -135,7 +135,7 @@ class MAML(InnerLoopLearner):
         if episode.support_y.shape[0] == 1:
             logits = one(tuple(part[0] for part in tasks))[None]
         else:
-            spec = tf.TensorSpec([None, None], tf.float32)
+            spec = tf.TensorSpec([None, None], self.logits_dtype)
             logits = tf.map_fn(one, tasks, fn_output_signature=spec)
         return self.query_loss(episode, logits), logits
 

@@ -1,6 +1,6 @@
 """Prototypical networks (Snell et al. 2017)."""
 
-from metazoo.registry import MethodSpec, Paper, register
+from metazoo.registry import MethodSpec, Paper, PaperResult, register
 
 register(
     MethodSpec(
@@ -15,6 +15,12 @@ register(
             venue="NIPS",
             year=2017,
             url="https://arxiv.org/abs/1703.05175",
+            results=(
+                PaperResult("omniglot", 5, 1, 0.988),
+                PaperResult("omniglot", 5, 5, 0.997),
+                PaperResult("omniglot", 20, 1, 0.96),
+                PaperResult("omniglot", 20, 5, 0.989),
+            ),
         ),
         doc="A class is the mean embedding of its support examples.",
     )

@@ -121,10 +121,11 @@ class Reptile(InnerLoopLearner):
             return self.task_logits(adapted, task[2], task[-1]), moved
 
         specs = [tf.TensorSpec(w.shape, w.dtype) for w in initial]
+        logits_spec = tf.TensorSpec([None, None], self.logits_dtype)
         logits, moved = tf.map_fn(
             one,
             (*episode, classes),
-            fn_output_signature=(tf.TensorSpec([None, None]), specs),
+            fn_output_signature=(logits_spec, specs),
             parallel_iterations=1,
         )
         # The chain rule through `initial` sums what a shared column moved.
