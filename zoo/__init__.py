@@ -14,6 +14,8 @@ from metazoo._lazy import resolve as _resolve
 if TYPE_CHECKING:
     from metazoo.base import MetaLearner
     from metazoo.data import ClassDataset, Episode, EpisodeSampler
+    from metazoo.dynamics import DynamicsLearner
+    from metazoo.episodic import EpisodicLearner
     from metazoo.errors import (
         DataError,
         EpisodeError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         save_to_preset,
         upload_preset,
     )
+    from metazoo.proposer import Proposer
     from metazoo.registry import get_method, list_methods
 
     __version__: str
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ClassDataset",
     "DataError",
+    "DynamicsLearner",
     "Episode",
     "EpisodeError",
     "EpisodeSampler",
@@ -48,6 +52,7 @@ __all__ = [
     "MetazooError",
     "PresetError",
     "PresetInfo",
+    "Proposer",
     "RecipeError",
     "SecondOrderError",
     "ServingError",
@@ -65,6 +70,7 @@ _NAMES = {
     name: module
     for module, names in {
         "metazoo.base": "MetaLearner",
+        "metazoo.dynamics": "DynamicsLearner",
         "metazoo.episodic": "EpisodicLearner",
         "metazoo.data": "ClassDataset Episode EpisodeSampler",
         "metazoo.errors": (
@@ -75,6 +81,7 @@ _NAMES = {
             "PresetInfo fetch from_preset list_presets save_to_preset "
             "upload_preset"
         ),
+        "metazoo.proposer": "Proposer",
         "metazoo.registry": "get_method list_methods",
     }.items()
     for name in names.split()

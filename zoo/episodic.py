@@ -19,6 +19,7 @@ from metazoo.checks import (
 from metazoo.data.episode import Episode
 from metazoo.episodic_training import EpisodicTraining
 from metazoo.errors import EpisodeError
+from metazoo.faults import any_not_finite, spoil_all
 from metazoo.signature import Signature
 
 # A larger label on the wire would make the server allocate a column for it.
@@ -420,41 +421,22 @@ class EpisodicLearner(EpisodicTraining):
     ) -> dict[str, tf.Tensor]:
         limit = self.num_ways or MAX_SERVED_WAYS
         wrong = tf.reduce_any((support_y < 0) | (support_y >= limit), -1)
-        wrong |= _any_not_finite(support_x)
+        wrong |= any_not_finite(support_x)
         labels = tf.clip_by_value(support_y, 0, limit - 1)
         mask = tf.ones_like(labels, tf.bool)
         ways = self.ways_of(labels, mask)
         state = self.adapt_state(support_x, labels, mask, ways)
-        return {name: _spoil(value, wrong) for name, value in state.items()}
+        return spoil_all(state, wrong)
 
     def _serve_predict(
         self, query_x: tf.Tensor, **state: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         outputs = self._predict(query_x, state)
-        wrong = _any_not_finite(query_x)
-        return {name: _spoil(value, wrong) for name, value in outputs.items()}
+        wrong = any_not_finite(query_x)
+        return spoil_all(outputs, wrong)
 
     def _serve_adapt_predict(
         self, support_x: tf.Tensor, support_y: tf.Tensor, query_x: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         state = self._serve_adapt(support_x, support_y)
         return self._serve_predict(query_x, **state)
-
-
-def _any_not_finite(x: tf.Tensor) -> tf.Tensor:
-    """True [tasks] for tasks that hold NaN or infinite values."""
-    finite = tf.math.is_finite(x)
-    return ~tf.reduce_all(finite, axis=tf.range(1, tf.rank(x)))
-
-
-def _spoil(value: tf.Tensor, wrong: tf.Tensor) -> tf.Tensor:
-    """Makes the floats of wrong tasks NaN.
-
-    An error in the graph would fail the tasks that a server batches with
-    this one, and a plausible answer would hide the fault.
-    """
-    if not value.dtype.is_floating:
-        return value
-    shape = tf.concat([[-1], tf.ones([tf.rank(value) - 1], tf.int32)], 0)
-    nan = tf.constant(float("nan"), value.dtype)
-    return tf.where(tf.reshape(wrong, shape), nan, value)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
+from metazoo.array_input import check_arrays
 from metazoo.base import MetaLearner
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
@@ -34,6 +35,12 @@ class EpisodicTraining(MetaLearner):
 
     default_tasks_per_chunk: int | None = None
     adapts_by_gradient: bool = False
+
+    @property
+    def logits_dtype(self) -> str:
+        """Dtype of logits and losses: float64 in a float64 learner only."""
+        wide = self.variable_dtype == "float64"
+        return "float64" if wide else "float32"
 
     def compile(
         self,
@@ -87,6 +94,51 @@ class EpisodicTraining(MetaLearner):
             **kwargs,
         )
 
+    def fit(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> keras.callbacks.History:
+        """Trains on episodes; see `keras.Model.fit`.
+
+        Args:
+            x: a dataset of episodes in their Keras form, or a dict of NumPy
+                arrays `support_x`, `support_y`, `query_x` and maybe
+                `support_mask`. Arrays are checked; a dataset is not.
+            y: query labels int [tasks, query], with arrays.
+            *args: as in Keras.
+            **kwargs: as in Keras; `sample_weight` is the query mask.
+
+        Returns:
+            Keras's history.
+
+        Raises:
+            EpisodeError: arrays hold no valid episodes.
+        """
+        check_arrays(self, x, y, kwargs.get("sample_weight"))
+        held_out = kwargs.get("validation_data")
+        if isinstance(held_out, (tuple, list)):
+            check_arrays(self, *held_out)
+        return super().fit(x, y, *args, **kwargs)
+
+    def evaluate(
+        self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        """Tests on episodes; see `keras.Model.evaluate`.
+
+        Args:
+            x: as in `fit`.
+            y: as in `fit`.
+            *args: as in Keras.
+            **kwargs: as in Keras; `sample_weight` is the query mask.
+
+        Returns:
+            What Keras returns.
+
+        Raises:
+            EpisodeError: arrays hold no valid episodes.
+        """
+        check_arrays(self, x, y, kwargs.get("sample_weight"))
+        return super().evaluate(x, y, *args, **kwargs)
+
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, for `save`."""
         config = super().get_compile_config()
@@ -128,10 +180,10 @@ class EpisodicTraining(MetaLearner):
         Returns:
             Scalar.
         """
-        logits = tf.cast(logits, tf.float32)
+        logits = tf.cast(logits, self.logits_dtype)
         custom = getattr(self, "_query_loss", None)
         if custom is not None:
-            mask = tf.cast(episode.query_mask, tf.float32)
+            mask = tf.cast(episode.query_mask, logits.dtype)
             return custom(episode.query_y, logits, sample_weight=mask)
         losses = masked_cross_entropy(
             episode.query_y, logits, episode.query_mask
@@ -155,7 +207,8 @@ class EpisodicTraining(MetaLearner):
         scale = loss_scale(getattr(self, "optimizer", None))
         with tf.GradientTape() as tape:
             loss, logits = self.meta_loss(episode, num_ways)
-            loss += tf.add_n([0.0, *self.losses])
+            for penalty in self.losses:
+                loss += tf.cast(penalty, loss.dtype)
             scaled = loss * scale
         gradients = tape.gradient(
             scaled, variables, unconnected_gradients="zero"
@@ -192,10 +245,10 @@ class EpisodicTraining(MetaLearner):
         (loss, gradients), logits = accumulate_over_tasks(
             one_chunk,
             chunks,
-            like=(tf.zeros([]), zeros),
-            collect=tf.TensorSpec([None, None, None], tf.float32),
+            like=(tf.zeros([], self.logits_dtype), zeros),
+            collect=tf.TensorSpec([None, None, None], self.logits_dtype),
         )
-        count = tf.cast(tf.shape(chunks.support_y)[0], tf.float32)
+        count = tf.cast(tf.shape(chunks.support_y)[0], self.logits_dtype)
         logits = tf.reshape(logits, _merged_shape(logits))
         gradients = [g / tf.cast(count, g.dtype) for g in gradients]
         return loss / count, logits, gradients

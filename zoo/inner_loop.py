@@ -62,6 +62,11 @@ class InnerLoopLearner(EpisodicLearner):
         _check_choice("head", head, HEADS)
         _check_choice("normalization", normalization, NORMALIZATIONS)
         num_ways = _ways_of_head(backbone, num_ways, head)
+        if head == "none" and not adapt_backbone:
+            raise MetazooError(
+                "adapt_backbone=False adapts the head alone, and "
+                "head='none' has none."
+            )
         super().__init__(backbone, num_ways, value_range, name=name, **kwargs)
         self.head = head
         self.normalization = normalization
@@ -120,7 +125,7 @@ class InnerLoopLearner(EpisodicLearner):
             x,
             training=self.normalization != "moving",
         )
-        outputs = tf.cast(outputs, tf.float32)
+        outputs = tf.cast(outputs, self.logits_dtype)
         if self.head != "none":
             outputs = tf.matmul(outputs, weights[-2]) + weights[-1]
         return mask_logits(outputs, class_mask)
@@ -210,7 +215,7 @@ class InnerLoopLearner(EpisodicLearner):
         return tf.map_fn(
             one,
             {**state, "query_x": query_x},
-            fn_output_signature=tf.TensorSpec([None, None], tf.float32),
+            fn_output_signature=tf.TensorSpec([None, None], self.logits_dtype),
         )
 
     def _logits_beside_support(
@@ -223,19 +228,20 @@ class InnerLoopLearner(EpisodicLearner):
             batch = tf.concat([support_x, query[None]], 0)
             return self.task_logits(weights, batch, task["class_mask"])[-1]
 
-        spec = tf.TensorSpec([None], tf.float32)
+        spec = tf.TensorSpec([None], self.logits_dtype)
         return tf.map_fn(one, task["query_x"], fn_output_signature=spec)
 
     def state_spec(self) -> dict[str, tf.TensorSpec]:
         """`weight_NN` for each fast weight, and `class_mask`."""
         ways = self.num_ways
-        shapes = [tuple(v.shape) for v in self.fast_variables]
+        variables = self.fast_variables
+        shapes = [tuple(v.shape) for v in variables]
         if self.head == "shared":
             shapes[-2:] = [(shapes[-2][0], None), (None,)]
         names = self._weight_names()
         spec = {
-            name: tf.TensorSpec([None, *shape], tf.float32, name)
-            for name, shape in zip(names, shapes, strict=True)
+            name: tf.TensorSpec([None, *shape], v.dtype, name)
+            for name, shape, v in zip(names, shapes, variables, strict=True)
         }
         spec["class_mask"] = tf.TensorSpec(
             [None, ways], tf.float32, "class_mask"

@@ -81,7 +81,7 @@ class Episode(NamedTuple):
         Raises:
             EpisodeError: `inputs` is no dict or lacks a name.
         """
-        _require_names(inputs)
+        require_names(inputs)
         support_y = tf.cast(inputs["support_y"], tf.int64)
         mask = inputs.get("support_mask")
         if mask is None:
@@ -99,7 +99,15 @@ class Episode(NamedTuple):
         )
 
 
-def _require_names(inputs: Any) -> None:
+def require_names(inputs: Any) -> None:
+    """Refuses inputs that are no dict, or lack or add a name.
+
+    Args:
+        inputs: what should be the inputs of an episode.
+
+    Raises:
+        EpisodeError: they are not.
+    """
     if not isinstance(inputs, dict):
         raise EpisodeError(
             "An episode's inputs must be a dict with support_x, support_y "

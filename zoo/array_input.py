@@ -1,0 +1,80 @@
+"""Checks of NumPy episodes handed to Keras's `fit` and `evaluate`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metazoo.checks import check_examples, check_labels, check_mask
+from metazoo.data.episode import require_names
+from metazoo.errors import EpisodeError
+
+
+def check_arrays(
+    learner: Any, inputs: Any, query_y: Any, query_mask: Any = None
+) -> None:
+    """Refuses NumPy episodes that training would quietly misread.
+
+    In a graph a label out of range is a row of zeros and a query of a class
+    without support an enormous loss; neither stops the training.
+
+    Args:
+        learner: an `EpisodicLearner`.
+        inputs: dict of NumPy arrays with a leading tasks axis. Anything
+            else, such as a dataset, passes unchecked.
+        query_y: int array-like [tasks, query].
+        query_mask: bool array-like [tasks, query], or None.
+
+    Raises:
+        EpisodeError: a name is missing, or an array has a wrong shape,
+            dtype or value.
+    """
+    if not isinstance(inputs, dict) or not all(
+        isinstance(value, np.ndarray) for value in inputs.values()
+    ):
+        return
+    require_names(inputs)
+    if query_y is None:
+        raise EpisodeError("y is missing: the query labels [tasks, query].")
+    support_y, support_mask = _labels(
+        learner,
+        "support",
+        (inputs["support_x"], inputs["support_y"], inputs.get("support_mask")),
+    )
+    query_y, query_mask = _labels(
+        learner, "query", (inputs["query_x"], query_y, query_mask)
+    )
+    if len(support_y) != len(query_y):
+        raise EpisodeError(
+            f"support_x holds {len(support_y)} tasks and query_x "
+            f"{len(query_y)}; expected the same number."
+        )
+    same = query_y[:, :, None] == support_y[:, None, :]
+    known = (same & support_mask[:, None, :]).any(-1)
+    lost = np.argwhere(query_mask & ~known)
+    if len(lost):
+        task, query = lost[0].tolist()
+        raise EpisodeError(
+            f"query_y[{task}, {query}] is {query_y[task, query]}, a class "
+            "without a support example in its task."
+        )
+
+
+def _labels(
+    learner: Any, part: str, arrays: tuple[Any, Any, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Checks one half of the episodes; its labels and mask."""
+    x, single = check_examples(
+        f"{part}_x", arrays[0], learner.example_shape, learner.value_range
+    )
+    if single:
+        raise EpisodeError(
+            f"{part}_x has shape {arrays[0].shape}; expected [tasks, "
+            "examples, ...]: Keras's batch axis is the tasks."
+        )
+    mask = check_mask(f"{part}_mask", arrays[2], x.shape[:2])
+    y = check_labels(
+        f"{part}_y", arrays[1], x.shape[:2], learner.num_ways, mask
+    )
+    return y, mask
