@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+BUILD ?= build
+DIST ?= dist
 # Arguments for pytest, such as PYTEST_ARGS="tests/zoo -x".
 PYTEST_ARGS ?=
 # Two workers pay for their own TensorFlow import from two cores upwards.
@@ -46,19 +48,19 @@ format: $(VENV)/.dev
 # mypy can't follow the editable mapping of zoo/ to metazoo, so it reads a
 # copy that was installed as a user installs it.
 typecheck: $(VENV)/.dev
-	rm -rf build/types build/lib
-	$(INSTALL) --no-deps --target build/types .
-	$(BIN)/mypy --config-file pyproject.toml build/types/metazoo
+	rm -rf $(BUILD)/types build/lib
+	$(INSTALL) --no-deps --target $(BUILD)/types .
+	$(BIN)/mypy --config-file pyproject.toml $(BUILD)/types/metazoo
 
 docs: $(VENV)/.demo
 	$(BIN)/python docs/build_tables.py
 
 wheel: $(VENV)/.dev
 	rm -rf build/lib
-	$(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python -m build --wheel --outdir $(DIST) .
 
 clean:
-	rm -rf build dist $(VENV) *.egg-info .pytest_cache .ruff_cache \
+	rm -rf $(BUILD) $(DIST) $(VENV) *.egg-info .pytest_cache .ruff_cache \
 	    .mypy_cache .hypothesis
 
 $(VENV)/.demo: EXTRAS := serving,plots

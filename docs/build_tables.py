@@ -1,0 +1,245 @@
+"""Writes every generated part of the documentation.
+
+The tables between marker comments in README.md and in the methods' own
+pages, and the pages in docs/methods/. The numbers come from the metadata of
+the presets that ship, from the recipes and from benchmarks/results/*.csv,
+never from a hand:
+
+    python docs/build_tables.py           # writes
+    python docs/build_tables.py --check   # fails where something is stale
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from metazoo.presets.listing import PresetInfo, list_presets
+from metazoo.registry import MethodSpec, methods
+
+ROOT = Path(__file__).resolve().parent.parent
+FILLED = ("README.md", "docs/benchmarks.md", "docs/presets.md")
+BENCHMARKS = ROOT / "benchmarks" / "results"
+_BLOCK = re.compile(
+    r"(<!-- generated: (?P<name>[\w ]+) -->\n).*?(<!-- end generated -->)",
+    re.DOTALL,
+)
+_PAGE_HEAD = (
+    "<!-- Written by docs/build_tables.py; edit "
+    "zoo/methods/{name}/README.md instead. -->\n\n"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes, or checks, all generated text.
+
+    Args:
+        arguments: Of the command line; by default those of this process.
+
+    Returns:
+        1 if `--check` found stale text, else 0.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args(arguments).check
+    stale = [path for path, text in generated().items() if _read(path) != text]
+    for path in stale:
+        print(f"{'stale' if check else 'wrote'} {path.relative_to(ROOT)}")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(generated()[path], encoding="utf-8")
+    return int(check and bool(stale))
+
+
+def generated() -> dict[Path, str]:
+    """Every file that holds generated text, as it should read.
+
+    Returns:
+        File -> its whole content.
+    """
+    filled = [ROOT / name for name in FILLED]
+    found = {path: fill(_read(path)) for path in filled}
+    for spec in methods().values():
+        source = ROOT / "zoo" / "methods" / spec.name / "README.md"
+        found[source] = fill(_read(source))
+        page = ROOT / "docs" / "methods" / f"{spec.name}.md"
+        found[page] = method_page(spec, found[source])
+    return found
+
+
+def fill(text: str) -> str:
+    """Puts the generated tables between their marker comments.
+
+    Args:
+        text: Markdown with markers such as `generated: accuracy`.
+
+    Returns:
+        The text with every table as it is now.
+
+    Raises:
+        KeyError: A marker names no table.
+    """
+
+    def replaced(found: re.Match[str]) -> str:
+        name, *rest = found["name"].split()
+        return f"{found[1]}{TABLES[name](*rest)}\n{found[3]}"
+
+    return _BLOCK.sub(replaced, text)
+
+
+def accuracy_table(method: str | None = None) -> str:
+    """Accuracy of the presets that ship, beside the papers'.
+
+    Args:
+        method: Only presets of this method.
+
+    Returns:
+        A Markdown table.
+    """
+    rows = [
+        _accuracy_row(info, row)
+        for info in list_presets(method)
+        for row in info.metadata.metrics
+    ]
+    if not rows:
+        return "No preset with results ships yet."
+    head = (
+        "preset",
+        "evaluated on",
+        "setting",
+        "accuracy %",
+        "paper %",
+        "episodes",
+        "queries see each other",
+    )
+    return markdown(head, rows)
+
+
+def _accuracy_row(info: PresetInfo, row: Mapping[str, Any]) -> list[str]:
+    paper = row.get("paper_accuracy")
+    return [
+        f"`{info.preset}`",
+        f"{row['dataset']}, {row['split']}",
+        f"{row['ways']}-way {row['shots']}-shot",
+        f"{100 * row['accuracy']:.2f} ± {100 * row['ci95']:.2f}",
+        "–" if paper is None else f"{100 * paper:.1f}",
+        str(row["episodes"]),
+        "yes" if row["transductive"] else "no",
+    ]
+
+
+def speed_table() -> str:
+    """Every table of measurements in benchmarks/results.
+
+    Returns:
+        A Markdown table for each CSV file, under its name.
+    """
+    parts = [
+        f"`benchmarks/results/{path.name}`\n\n{_csv_table(path)}"
+        for path in sorted(BENCHMARKS.glob("*.csv"))
+    ]
+    return "\n\n".join(parts) or "Not measured yet."
+
+
+def _csv_table(path: Path) -> str:
+    with path.open(newline="", encoding="utf-8") as file:
+        head, *rows = list(csv.reader(file))
+    return markdown(head, rows)
+
+
+def preset_table() -> str:
+    """The presets that ship, with size and number of parameters.
+
+    Returns:
+        A Markdown table.
+    """
+    rows = [
+        [
+            f"`{info.preset}`",
+            info.dataset,
+            f"{info.metadata.parameter_count:,}",
+            f"{info.size_bytes / 1e6:.2f} MB",
+            str(info.revision),
+        ]
+        for info in list_presets()
+    ]
+    if not rows:
+        return "No preset ships yet."
+    head = ("preset", "trained on", "parameters", "size", "revision")
+    return markdown(head, rows)
+
+
+def method_page(spec: MethodSpec, readme: str) -> str:
+    """The page of a method: what its folder says, and its recipes.
+
+    Args:
+        spec: The method.
+        readme: The method's own page, filled.
+
+    Returns:
+        Markdown.
+    """
+    head = _PAGE_HEAD.format(name=spec.name)
+    return f"{head}{readme.rstrip()}\n\n## Recipes\n\n{recipe_table(spec)}\n"
+
+
+def recipe_table(spec: MethodSpec) -> str:
+    """Every hyper-parameter of every recipe of a method.
+
+    Args:
+        spec: The method.
+
+    Returns:
+        A Markdown table with a column for each recipe.
+    """
+    recipes = spec.load_recipes()
+    fields = [f.name for f in dataclasses.fields(next(iter(recipes.values())))]
+    rows = [
+        [
+            f"`{field}`",
+            *(_plain(getattr(recipe, field)) for recipe in recipes.values()),
+        ]
+        for field in fields
+    ]
+    return markdown(["field", *(f"`{name}`" for name in recipes)], rows)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "(" + ", ".join(_plain(part) for part in value) + ")"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table.
+
+    Args:
+        head: Names of the columns.
+        rows: Cells of each row.
+
+    Returns:
+        The table, without a line break at its end.
+    """
+    head = list(head)
+    lines = [head, ["---"] * len(head), *(list(row) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+TABLES = {
+    "accuracy": accuracy_table,
+    "presets": preset_table,
+    "speed": speed_table,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
