@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from metazoo.trainers.callbacks import EpisodeEvaluation, ResumableCSVLogger
     from metazoo.trainers.checkpoint import CheckpointFolder
     from metazoo.trainers.determinism import deterministic
+    from metazoo.trainers.run_recipe import train_recipe
     from metazoo.trainers.strategies import make_strategy
     from metazoo.trainers.trainer import Trainer
 
@@ -20,6 +21,7 @@ _NAMES = {
     "Trainer": "metazoo.trainers.trainer",
     "deterministic": "metazoo.trainers.determinism",
     "make_strategy": "metazoo.trainers.strategies",
+    "train_recipe": "metazoo.trainers.run_recipe",
 }
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "Trainer",
     "deterministic",
     "make_strategy",
+    "train_recipe",
 ]
 
 

@@ -103,19 +103,20 @@ class ResumableCSVLogger(keras.callbacks.CSVLogger):
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Removes rows from the first epoch to run onwards."""
-        _keep_rows_before(Path(self.filename), self._first_epoch())
+        first = self.params.get("initial_epoch", 0)
+        header = _keep_rows_before(Path(self.filename), first)
         super().on_train_begin(logs)
+        # The first row to come may lack what the rows above it have.
+        self.keys = header[1:] or None
 
-    def _first_epoch(self) -> int:
-        return self.params.get("initial_epoch", 0)
 
-
-def _keep_rows_before(path: Path, epoch: int) -> None:
+def _keep_rows_before(path: Path, epoch: int) -> list[str]:
+    """Returns the header of the rows kept; empty where none is."""
     if not path.exists():
-        return
+        return []
     with open(path, newline="") as file:
         header, *rows = list(csv.reader(file)) or [[]]
-    # A row that the kill cut short is no longer than the header.
+    # A kill may have cut the last row short.
     whole = [row for row in rows if len(row) == len(header)]
     kept = [row for row in whole if int(row[0]) < epoch]
     temporary = path.with_name(f"{path.name}.tmp")
@@ -125,3 +126,4 @@ def _keep_rows_before(path: Path, epoch: int) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
+    return header if kept else []

@@ -180,7 +180,9 @@ def check_identity(
         CheckpointError: a field differs; names it.
     """
     old, new = _flatten(found), _flatten(as_json(expected))
-    for name in sorted({*old, *new}):
+    # Another class explains every other difference.
+    names = sorted({*old, *new}, key=lambda n: (not n.endswith("class"), n))
+    for name in names:
         if old.get(name) != new.get(name):
             raise CheckpointError(
                 f"Checkpoint {path} is of another run: {name} was "

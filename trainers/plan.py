@@ -81,6 +81,14 @@ class Plan:
         """Number of epochs; the last may be short."""
         return -(-self.steps // self.epoch)
 
+    def first_epoch(self, step: int) -> int:
+        """Number of the first epoch that is still to finish.
+
+        Args:
+            step: number of steps done.
+        """
+        return self.num_epochs if step == self.steps else step // self.epoch
+
     def end_of_epoch(self, step: int) -> int:
         """Step that the epoch of a step ends before.
 

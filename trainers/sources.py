@@ -144,8 +144,7 @@ class StreamSource:
         share, local, first = _shares(num_tasks, context)
         episodes = episodes.skip(start).take(steps)
 
-        def split(*parts: tf.Tensor) -> Episode:
-            episode = Episode(*parts)
+        def split(episode: Episode) -> Episode:
             return Episode(
                 *(_own_part(p, num_tasks, share, local, first) for p in episode)
             )
@@ -187,11 +186,8 @@ def _shares(
 
 
 def _as_episode(data: tuple[Any, ...]) -> Episode:
-    if len(data) == 1:
-        return Episode.from_keras(data[0])
-    if len(data) == len(Episode._fields):
-        return Episode(*data)
-    return Episode.from_keras(data)
+    # A pipeline unpacks plain tuples, and an Episode is a named one.
+    return Episode.from_keras(data[0] if len(data) == 1 else data)
 
 
 def _own_part(

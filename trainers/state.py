@@ -88,14 +88,14 @@ def restore_training_state(
 
 
 def _named_variables(learner: keras.Model) -> dict[str, keras.Variable]:
-    """Names by place: Keras numbers its own anew in every process."""
+    """Names by place, as Keras's own count on from model to model."""
     groups = {
         "learner": learner.variables,
         "optimizer": learner.optimizer.variables,
         "metrics": learner.metrics_variables,
     }
     return {
-        f"{group}/{place:04d}/{variable.name}": variable
+        f"{group}/{place:04d}": variable
         for group, variables in groups.items()
         for place, variable in enumerate(variables)
     }

@@ -275,8 +275,8 @@ class Trainer:
             model=self.learner,
             verbose=verbose,
             epochs=plan.num_epochs,
-            steps=plan.epoch,
-            initial_epoch=self.step // plan.epoch,
+            steps=min(plan.epoch, plan.steps),
+            initial_epoch=plan.first_epoch(self.step),
         )
 
     def _follow_backup(self, plan: Plan) -> None:

@@ -1,0 +1,96 @@
+"""Trains on one and on two logical CPUs; prints how the results differ."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+sys.path.insert(0, os.path.dirname(__file__))
+from conftest import make_dataset, make_learner
+
+from metazoo.data import EpisodeSampler
+from metazoo.errors import TrainingError
+from metazoo.trainers import Trainer
+
+
+def run(method, strategy, source=None, clip=None, scaled=False, **options):
+    def build():
+        optimizer = keras.optimizers.SGD(0.1, global_clipnorm=clip)
+        if scaled:
+            optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+        return make_learner(method, optimizer)
+
+    trainer = Trainer(build, strategy=strategy, **options)
+    history = trainer.fit(
+        source or sampler,
+        num_tasks=4,
+        steps=3,
+        steps_per_epoch=3,
+        validation=sampler,
+        validation_steps=2,
+        verbose=0,
+    ).history
+    history.pop("tasks_per_second")
+    return trainer.learner.get_weights(), history
+
+
+def difference(one, two):
+    return max(
+        float(np.abs(a - b).max()) for a, b in zip(one, two, strict=True)
+    )
+
+
+def compare(method, source=None, **options):
+    one = run(method, "default", source, **options)
+    two = run(method, mirrored, source, **options)
+    found = [list(h.values()) for _, h in (one, two)]
+    return [difference(one[0], two[0]), difference(*map(np.array, found))]
+
+
+def refusal():
+    try:
+        Trainer(lambda: make_learner("protonet"), strategy=mirrored).fit(
+            sampler, num_tasks=3, steps=1, verbose=0
+        )
+    except TrainingError as error:
+        return str(error)
+
+
+def resumed(folder):
+    whole, _ = run("protonet", mirrored)
+    trainer = Trainer(
+        lambda: make_learner("protonet", keras.optimizers.SGD(0.1)),
+        strategy=mirrored,
+        checkpoint_dir=folder,
+    )
+    for steps in (2, 3):
+        trainer.fit(sampler, num_tasks=4, steps=steps, verbose=0)
+    return difference(whole, trainer.learner.get_weights())
+
+
+if __name__ == "__main__":
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    sampler = EpisodeSampler(
+        make_dataset(), num_ways=3, num_shots=2, num_queries=2, seed=7
+    )
+    mirrored = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    result = {
+        "replicas": mirrored.num_replicas_in_sync,
+        "protonet": compare("protonet"),
+        "maml": compare("maml"),
+        "reptile": compare("reptile"),
+        "clipped": compare("protonet", clip=0.01),
+        "scaled": compare("protonet", scaled=True, clip=0.01),
+        "stream": compare("protonet", lambda: sampler.dataset(4)),
+        "refusal": refusal(),
+        "resumed": resumed(sys.argv[1]),
+    }
+    print("RESULT" + json.dumps(result))
