@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -41,12 +42,19 @@ class MetaLearner(keras.Model):
         )
 
     @classmethod
-    def from_preset(cls, handle: str, load_weights: bool = True) -> Any:
+    def from_preset(
+        cls,
+        handle: str,
+        load_weights: bool = True,
+        trusted_packages: Collection[str] = (),
+    ) -> Any:
         """Loads a preset and checks that it is of this class.
 
         Args:
             handle: registered name, local folder, or a URL handle.
             load_weights: False gives fresh weights.
+            trusted_packages: top-level packages, such as "keras_hub", whose
+                registered Keras classes the preset may hold.
 
         Returns:
             The learner.
@@ -57,7 +65,11 @@ class MetaLearner(keras.Model):
         from metazoo.errors import PresetError
         from metazoo.presets import from_preset
 
-        learner = from_preset(handle, load_weights=load_weights)
+        learner = from_preset(
+            handle,
+            load_weights=load_weights,
+            trusted_packages=trusted_packages,
+        )
         if not isinstance(learner, cls):
             raise PresetError(
                 f"Preset {handle!r} holds a {type(learner).__name__}, not a "
@@ -65,11 +77,20 @@ class MetaLearner(keras.Model):
             )
         return learner
 
-    def save_to_preset(self, directory: str | Path, **metadata: Any) -> Path:
+    def save_to_preset(
+        self,
+        directory: str | Path,
+        *,
+        overwrite: bool = False,
+        trusted_packages: Collection[str] = (),
+        **metadata: Any,
+    ) -> Path:
         """Writes config, weights, metadata and model card to a folder.
 
         Args:
             directory: folder to create.
+            overwrite: replace the folder if it exists.
+            trusted_packages: as for `from_preset`.
             **metadata: fields of the preset's metadata, such as `preset`,
                 `dataset` and `metrics`.
 
@@ -78,4 +99,10 @@ class MetaLearner(keras.Model):
         """
         from metazoo.presets import save_to_preset
 
-        return save_to_preset(self, directory, metadata)
+        return save_to_preset(
+            self,
+            directory,
+            metadata,
+            overwrite=overwrite,
+            trusted_packages=trusted_packages,
+        )
