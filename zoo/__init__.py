@@ -90,6 +90,8 @@ _SUBMODULES = (
     "base",
     "data",
     "errors",
+    "evaluation",
+    "functional",
     "layers",
     "methods",
     "presets",
