@@ -14,7 +14,9 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
+import json
 import re
+import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,6 +28,8 @@ from metazoo.registry import MethodSpec, methods
 ROOT = Path(__file__).resolve().parent.parent
 FILLED = ("README.md", "docs/benchmarks.md", "docs/presets.md")
 BENCHMARKS = ROOT / "benchmarks" / "results"
+OURS = "metazoo"
+CLOCKS = ("cpu", "wall")
 _BLOCK = re.compile(
     r"(<!-- generated: (?P<name>[\w ]+) -->\n).*?(<!-- end generated -->)",
     re.DOTALL,
@@ -135,22 +139,53 @@ def _accuracy_row(info: PresetInfo, row: Mapping[str, Any]) -> list[str]:
 
 
 def speed_table() -> str:
-    """Every table of measurements in benchmarks/results.
+    """Ratios of time between metazoo and its peers, of each recorded run.
 
     Returns:
-        A Markdown table for each CSV file, under its name.
+        The machine and a Markdown table for each CSV file of a run.
     """
-    parts = [
-        f"`benchmarks/results/{path.name}`\n\n{_csv_table(path)}"
-        for path in sorted(BENCHMARKS.glob("*.csv"))
-    ]
-    return "\n\n".join(parts) or "Not measured yet."
+    files = sorted(BENCHMARKS.glob("cpu*.csv"))
+    return "\n\n".join(map(_speed_of, files)) or "Not measured yet."
 
 
-def _csv_table(path: Path) -> str:
+def _speed_of(path: Path) -> str:
     with path.open(newline="", encoding="utf-8") as file:
-        head, *rows = list(csv.reader(file))
-    return markdown(head, rows)
+        rows = list(csv.DictReader(file))
+    pairs = dict.fromkeys((row["workload"], row["side"]) for row in rows)
+    table = markdown(
+        ("workload", "against", *(f"{clock} ratio" for clock in CLOCKS)),
+        [
+            [work, side, *(_ratio(rows, work, side, c) for c in CLOCKS)]
+            for work, side in pairs
+            if side != OURS
+        ],
+    )
+    return f"{_machine(path.with_suffix('.json'))}\n\n{table}"
+
+
+def _ratio(rows: list[dict[str, str]], work: str, side: str, clock: str) -> str:
+    """Ratio of medians, with the least and largest of a single round."""
+    ours, theirs = (
+        [
+            float(row[f"{clock}_seconds"])
+            for row in rows
+            if (row["workload"], row["side"]) == (work, name)
+        ]
+        for name in (OURS, side)
+    )
+    middle = statistics.median(ours) / statistics.median(theirs)
+    paired = [a / b for a, b in zip(ours, theirs, strict=True)]
+    return f"{middle:.2f} ({min(paired):.2f} to {max(paired):.2f})"
+
+
+def _machine(path: Path) -> str:
+    found = json.loads(path.read_text(encoding="utf-8"))["machine"]
+    versions = ", ".join(f"{k} {v}" for k, v in found["versions"].items())
+    return (
+        f"`{path.with_suffix('.csv').name}`, {found['date']}: {found['cpu']}, "
+        f"{found['cores']} cores, {found['threads']} threads, {versions}; "
+        f"load average at the start {found['load_average'][0]:.1f}."
+    )
 
 
 def preset_table() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import runpy
 import signal
 import socket
 import subprocess
@@ -34,15 +35,23 @@ def blocks(page: Path, language: str) -> list[str]:
     return [code for kind, code in found if kind == language]
 
 
-def run_python(code: str, where: str) -> None:
-    """Runs a block on its own, as somebody who pastes it."""
-    exec(compile(code, where, "exec"), {"__name__": "__main__"})
+def run_python(code: str, folder: Path) -> None:
+    """Runs code as a script, so that TensorFlow finds its source."""
+    script = folder / "block.py"
+    script.write_text(code, encoding="utf-8")
+    runpy.run_path(str(script), run_name="__main__")
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture
+def folder(tmp_path_factory) -> Path:
+    """Where scripts lie; not where they run."""
+    return tmp_path_factory.mktemp("scripts")
 
 
 @pytest.fixture
@@ -104,27 +113,28 @@ def test_readme_has_four_runnable_blocks():
 
 
 @pytest.mark.parametrize("number", (0, 1))
-def test_readme_python_block_runs(number, tmp_path, monkeypatch, capsys):
+def test_readme_python_block_runs(number, tmp_path, folder, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    run_python(blocks(ROOT / "README.md", "python")[number], "README.md")
+    run_python(blocks(ROOT / "README.md", "python")[number], folder)
     written = {path.name for path in tmp_path.iterdir()}
     assert written == {("five_characters.npz", "characters.keras")[number]}
 
 
 def test_readme_server_and_client_blocks_run(
-    tmp_path, monkeypatch, capsys, ports
+    tmp_path, folder, monkeypatch, capsys, ports
 ):
     (script,) = blocks(ROOT / "README.md", "bash")
     client = blocks(ROOT / "README.md", "python")[2]
     monkeypatch.chdir(tmp_path)
     with running(moved(script, ports), tmp_path) as process:
         wait_for_port(ports["8500"], process)
-        run_python(moved(client, ports), "README.md")
+        run_python(moved(client, ports), folder)
         over_grpc = capsys.readouterr().out
-        rest = client.replace('"characters")', '"characters", "rest")')
-        assert rest != client
-        rest = rest.replace("8500", "8501")
-        run_python(moved(rest, ports), "README.md")
+        rest = client.replace("8500", "8501").replace(
+            'model="characters"', 'model="characters", transport="rest"'
+        )
+        assert "8501" in rest and "transport" in rest
+        run_python(moved(rest, ports), folder)
     assert over_grpc == capsys.readouterr().out
     assert over_grpc.startswith("[")
 
@@ -134,11 +144,11 @@ def test_readme_server_and_client_blocks_run(
     [page for page in PAGES if page != ROOT / "README.md"],
     ids=lambda page: str(page.relative_to(ROOT)),
 )
-def test_page_code_runs(page, tmp_path, monkeypatch, capsys):
+def test_page_code_runs(page, tmp_path, folder, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert not blocks(page, "bash"), "shell code of pages is ```console"
     code = "\n".join(blocks(page, "python"))
-    run_python(code, str(page.relative_to(ROOT)))
+    run_python(code, folder)
 
 
 @pytest.mark.parametrize(
