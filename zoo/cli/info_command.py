@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from typing import Any
 
 from metazoo.cli.options import add_json, download_progress
@@ -58,7 +59,7 @@ def _method(args: argparse.Namespace) -> Any:
             "contract": spec.contract,
             "class_name": spec.class_name,
             "doc": spec.doc,
-            "paper": vars(paper),
+            "paper": dataclasses.asdict(paper),
             "recipes": recipes,
             "presets": presets,
         }

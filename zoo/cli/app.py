@@ -86,7 +86,7 @@ def _add_command(commands: Any, name: str) -> None:
     module: ModuleType = importlib.import_module(f"metazoo.cli.{name}_command")
     parser = commands.add_parser(
         name,
-        help=module.HELP,
+        help=module.HELP.replace("%", "%%"),
         description=f"{module.HELP[0].upper()}{module.HELP[1:]}.",
         epilog=f"example:\n  {module.EXAMPLE}",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -1,0 +1,182 @@
+"""export, serve and predict, the last two against a real process."""
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metazoo.cli.images import read_queries, read_support
+from metazoo.presets import from_preset
+
+START_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def exported(preset_folder, tmp_path_factory):
+    from metazoo.serving import export
+
+    base = tmp_path_factory.mktemp("models") / "tiny"
+    export(from_preset(preset_folder), base)
+    return base
+
+
+@pytest.fixture(scope="module")
+def served(exported):
+    """Ports of `metazoo serve`; stopped by SIGTERM at the end."""
+    port, rest_port = free_ports()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "metazoo", "serve"]
+        + ["--model", f"tiny={exported}"]
+        + ["--port", str(port), "--rest-port", str(rest_port)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    try:
+        assert "ready: tiny" in first_line(process)
+        yield port, rest_port
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def free_ports():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+    ):
+        return one.getsockname()[1], two.getsockname()[1]
+
+
+def first_line(process):
+    lines = queue.Queue()
+    reader = threading.Thread(
+        target=lambda: lines.put(process.stdout.readline()), daemon=True
+    )
+    reader.start()
+    return lines.get(timeout=START_SECONDS)
+
+
+def test_export_writes_version_1_and_prints_its_path(run, preset, tmp_path):
+    code, out, _ = run("export", "--preset", preset, "--output", tmp_path / "m")
+    assert code == 0
+    path = Path(out.strip())
+    assert path == tmp_path / "m" / "1"
+    assert (path / "saved_model.pb").is_file()
+
+
+def test_export_json_describes_the_version(run_json, preset, exported):
+    found = run_json(
+        "export",
+        *("--preset", preset, "--output", exported, "--no-warmup"),
+        *("--model-version", "7"),
+    )
+    assert found["path"] == str(exported / "7")
+    assert found["version"] == 7
+    assert found["signatures"][0] == "adapt_predict"
+    assert found["preset"] == preset
+    assert found["size_bytes"] > 0
+
+
+def test_export_over_a_version_fails(run, preset, exported):
+    code, out, err = run(
+        "export",
+        *("--preset", preset, "--output", exported, "--no-warmup"),
+        *("--model-version", "1"),
+    )
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+
+
+def test_serve_of_a_missing_folder_names_the_remedy(run, tmp_path):
+    code, out, err = run("serve", "--model", f"m={tmp_path / 'none'}")
+    assert (code, out) == (1, "")
+    assert "metazoo export" in err
+
+
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+def test_predict_agrees_with_the_python_api(
+    run_json, served, characters, preset_folder, transport
+):
+    found = run_json(
+        "predict",
+        *server_options(served, transport),
+        *("--support", characters / "support"),
+        *("--queries", characters / "queries"),
+    )
+    np.testing.assert_allclose(
+        probabilities(found), expected(preset_folder, characters), atol=1e-5
+    )
+    assert found["classes"] == ["letter_a", "letter_b", "letter_c"]
+
+
+def test_a_state_adapted_on_the_server_predicts_later(
+    run, run_json, served, characters, preset_folder, tmp_path
+):
+    state = tmp_path / "state.npz"
+    code, _, err = run(
+        "adapt",
+        *server_options(served, "rest"),
+        *("--support", characters / "support", "--output", state),
+    )
+    assert code == 0, err
+    found = run_json(
+        "predict",
+        *server_options(served, "grpc"),
+        *("--state", state, "--queries", characters / "queries"),
+    )
+    np.testing.assert_allclose(
+        probabilities(found), expected(preset_folder, characters), atol=1e-5
+    )
+
+
+def test_a_state_without_class_names_is_refused(
+    run, served, characters, tmp_path
+):
+    state = tmp_path / "state.npz"
+    np.savez(state, __single__=np.array(True), prototypes=np.zeros(1))
+    code, _, err = run(
+        "predict",
+        *server_options(served, "grpc"),
+        *("--state", state, "--queries", characters / "queries"),
+    )
+    assert code == 1
+    assert "state.npz.json" in err
+
+
+def test_predict_without_a_server_fails_in_one_line(run, characters):
+    port, _ = free_ports()
+    code, out, err = run(
+        "predict",
+        *("--server", f"127.0.0.1:{port}", "--model", "m", "--timeout", "1"),
+        *("--support", characters / "support"),
+        *("--queries", characters / "queries"),
+    )
+    assert (code, out) == (1, "")
+    assert err.startswith("error: UNAVAILABLE")
+
+
+def server_options(ports, transport):
+    port = ports[transport == "rest"]
+    options = ("--server", f"127.0.0.1:{port}", "--model", "tiny")
+    return (*options, "--rest") if transport == "rest" else options
+
+
+def probabilities(found):
+    return [list(row["probabilities"].values()) for row in found["predictions"]]
+
+
+def expected(preset_folder, characters):
+    support = read_support(characters / "support", (28, 28, 1))
+    queries = read_queries(characters / "queries", (28, 28, 1))
+    adapted = from_preset(preset_folder).adapt(support.x, support.y)
+    return adapted.predict(queries.x)
