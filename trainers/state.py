@@ -48,7 +48,7 @@ def training_state(learner: keras.Model) -> dict[str, np.ndarray]:
         differ between replicas are summed.
     """
     return {
-        name: keras.ops.convert_to_numpy(variable.value)
+        name: tf.convert_to_tensor(variable.value).numpy()
         for name, variable in _named_variables(learner).items()
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -39,6 +40,11 @@ def run(method, strategy, source=None, clip=None, scaled=False, **options):
     return trainer.learner.get_weights(), history
 
 
+@functools.cache
+def run_alone(method, **options):
+    return run(method, "default", **options)
+
+
 def difference(one, two):
     return max(
         float(np.abs(a - b).max()) for a, b in zip(one, two, strict=True)
@@ -46,7 +52,7 @@ def difference(one, two):
 
 
 def compare(method, source=None, **options):
-    one = run(method, "default", source, **options)
+    one = run_alone(method, **options)
     two = run(method, mirrored, source, **options)
     found = [list(h.values()) for _, h in (one, two)]
     return [difference(one[0], two[0]), difference(*map(np.array, found))]
@@ -62,7 +68,7 @@ def refusal():
 
 
 def resumed(folder):
-    whole, _ = run("protonet", mirrored)
+    whole, _ = run_alone("protonet")
     trainer = Trainer(
         lambda: make_learner("protonet", keras.optimizers.SGD(0.1)),
         strategy=mirrored,
@@ -87,7 +93,6 @@ if __name__ == "__main__":
         "protonet": compare("protonet"),
         "maml": compare("maml"),
         "reptile": compare("reptile"),
-        "clipped": compare("protonet", clip=0.01),
         "scaled": compare("protonet", scaled=True, clip=0.01),
         "stream": compare("protonet", lambda: sampler.dataset(4)),
         "refusal": refusal(),
