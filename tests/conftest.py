@@ -9,7 +9,7 @@ import socket
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import pytest  # noqa: E402
+import pytest
 
 _connect = socket.socket.connect
 

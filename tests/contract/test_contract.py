@@ -14,13 +14,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+import metazoo
 from metazoo.data.episode import Episode
 from metazoo.serving import export
 
-import metazoo
-
 sys.path.insert(0, str(Path(__file__).parent))
-from subjects import (  # noqa: E402
+from subjects import (
     EPISODIC,
     episode,
     glyphs,
@@ -236,9 +236,7 @@ def test_masked_padding_changes_nothing(method, learners):
         support_y=np.pad(task.support_y, ((0, 0), (0, 4))),
         support_mask=np.pad(task.support_mask, ((0, 0), (0, 4))),
     )
-    np.testing.assert_allclose(
-        padded, probabilities(learner, task), atol=1e-4
-    )
+    np.testing.assert_allclose(padded, probabilities(learner, task), atol=1e-4)
 
 
 @every_method
@@ -271,9 +269,7 @@ def test_resume_equals_uninterrupted(method, tmp_path):
 
     def train(steps: int, directory: Path):
         learner = tiny_learner(method)
-        trainer = Trainer(
-            learner, checkpoint_dir=directory, checkpoint_every=2
-        )
+        trainer = Trainer(learner, checkpoint_dir=directory, checkpoint_every=2)
         trainer.fit(sampler(method), num_tasks=2, steps=steps, verbose=0)
         return learner.get_weights()
 

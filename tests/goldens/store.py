@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "contract"))
-from subjects import episode, sampler, tiny_learner  # noqa: E402
+from subjects import episode, sampler, tiny_learner
 
 
 def main(method: str) -> None:

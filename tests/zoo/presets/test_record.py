@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+
+import metazoo
 from metazoo.errors import PresetError
 from metazoo.layers import conv4
 from metazoo.presets.record import record_metrics
 from metazoo.presets.verify import verify_directory
-
-import metazoo
 
 
 @pytest.fixture
