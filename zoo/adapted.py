@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,17 @@ from metazoo.errors import EpisodeError
 
 if TYPE_CHECKING:
     from metazoo.episodic import EpisodicLearner
+
+
+# What reading a damaged archive may raise; NumPy and zipfile pass them on.
+_DAMAGED = (
+    ValueError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class AdaptedModel:
@@ -73,11 +86,14 @@ class AdaptedModel:
         """
         path = Path(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with open(temporary, "wb") as file:
-            np.savez(file, __single__=np.array(self.single), **self.state)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        try:
+            with open(temporary, "wb") as file:
+                np.savez(file, __single__=np.array(self.single), **self.state)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
         return path
 
     def _run(self, query_x: Any) -> dict[str, np.ndarray]:
@@ -99,9 +115,11 @@ def load_state(path: str | Path) -> tuple[dict[str, np.ndarray], bool]:
         EpisodeError: the file is no stored state.
     """
     try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("it is missing, or no .npz archive")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError) as error:
+    except _DAMAGED as error:
         raise EpisodeError(f"{path} holds no adapted state: {error}") from error
     if "__single__" not in arrays:
         raise EpisodeError(f"{path} was not written by AdaptedModel.save.")

@@ -145,7 +145,7 @@ def check_ways(num_ways: Any, fixed: int | None) -> int | None:
     """
     if num_ways is None:
         return fixed
-    if isinstance(num_ways, bool) or int(num_ways) != num_ways or num_ways < 1:
+    if not _is_count(num_ways):
         raise EpisodeError(
             f"num_ways must be a positive integer; got {num_ways!r}."
         )
@@ -154,6 +154,13 @@ def check_ways(num_ways: Any, fixed: int | None) -> int | None:
             f"num_ways is {num_ways}; this model tells {fixed} ways apart."
         )
     return int(num_ways) if fixed is None else fixed
+
+
+def _is_count(value: Any) -> bool:
+    number = np.asarray(value)
+    if number.ndim or number.dtype.kind not in "uif":
+        return False
+    return bool(np.isfinite(number) and number >= 1 and number % 1 == 0)
 
 
 def _fits(found: tuple[int, ...], expected: tuple[int, ...]) -> bool:

@@ -1,0 +1,69 @@
+"""Recipes: frozen, checked, and able to build what they describe."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import pytest
+
+import metazoo
+from metazoo.errors import RecipeError
+from metazoo.recipe import EpisodicRecipe
+from metazoo.registry import get_method
+
+
+def test_recipe_is_frozen_and_hashable():
+    recipe = EpisodicRecipe()
+    assert hash(recipe) == hash(EpisodicRecipe())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        recipe.steps = 3
+
+
+def test_replace_changes_a_copy():
+    recipe = EpisodicRecipe()
+    assert recipe.replace(steps=7).steps == 7
+    assert recipe.steps == 1000
+    with pytest.raises(RecipeError, match=r"no field \['step'\]"):
+        recipe.replace(step=7)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"num_ways": 0},
+        {"num_queries": 0},
+        {"num_tasks": -1},
+        {"steps": 1.5},
+        {"outer_learning_rate": 0.0},
+        {"outer_learning_rate": float("nan")},
+    ],
+)
+def test_unusable_field_is_named(change):
+    (name,) = change
+    with pytest.raises(RecipeError, match=name):
+        EpisodicRecipe(**change)
+
+
+def test_optimizer_follows_a_cosine():
+    recipe = EpisodicRecipe(
+        steps=10, outer_learning_rate=0.5, global_clipnorm=3.0
+    )
+    optimizer = recipe.build_optimizer()
+    assert isinstance(optimizer, keras.optimizers.Adam)
+    assert optimizer.global_clipnorm == 3.0
+    schedule = optimizer._learning_rate
+    rates = [float(schedule(step)) for step in (0, 5, 10)]
+    assert rates == pytest.approx([0.5, 0.5 * (0.5 * 0.99 + 0.01), 0.005])
+
+
+@pytest.mark.parametrize("method", metazoo.list_methods())
+def test_every_recipe_builds_its_learner(method):
+    spec = get_method(method)
+    for name, recipe in spec.load_recipes().items():
+        tiny = recipe.tiny()
+        assert tiny.dataset == "glyphs", name
+        assert tiny.steps <= 20, name
+        learner = tiny.build_learner((28, 28, 1))
+        assert isinstance(learner, spec.load_model_class())
+        assert learner.example_shape == (28, 28, 1)
