@@ -67,20 +67,17 @@ def evaluate(
     started = time.perf_counter()
     seeds = (seed,) if seeds is None else tuple(seeds)
     check_setting(learner, dataset, num_ways, episodes, seeds)
-    examples = num_ways * (num_shots + num_queries)
-    batch = tasks_per_batch or max(1, _EXAMPLES_PER_BATCH // examples)
-    step = make_step(learner, num_ways)
-    parts = []
-    for number, one_seed in enumerate(seeds):
-        sampler = EpisodeSampler(
+    samplers = [
+        EpisodeSampler(
             dataset,
             num_ways=num_ways,
             num_shots=num_shots,
             num_queries=num_queries,
             seed=one_seed,
         )
-        report = _Reporter(progress, number * episodes, len(seeds) * episodes)
-        parts.append(_run(step, sampler, episodes, batch, report))
+        for one_seed in seeds
+    ]
+    parts = _run_all(learner, samplers, episodes, tasks_per_batch, progress)
     return EvaluationResult(
         **_statistics(parts, seeds),
         **_origin(learner),
@@ -94,7 +91,7 @@ def evaluate(
         split=dataset.split,
         fingerprint=dataset.fingerprint,
         num_classes=dataset.num_classes,
-        adaptation_ms=_adaptation_ms(learner, sampler),
+        adaptation_ms=_adaptation_ms(learner, samplers[0]),
         seconds=time.perf_counter() - started,
         hardware=hardware(),
         versions=library_versions(),
@@ -194,6 +191,31 @@ class _Reporter:
     def __call__(self, done: int) -> None:
         if self.progress is not None:
             self.progress(self.done_before + done, self.total)
+
+
+def _run_all(
+    learner: EpisodicLearner,
+    samplers: Sequence[EpisodeSampler],
+    episodes: int,
+    tasks_per_batch: int | None,
+    progress: Progress | None,
+) -> list[QueryRecords]:
+    """Records of each seed's sampler."""
+    first = samplers[0]
+    examples = first.num_ways * (first.num_shots + first.num_queries)
+    batch = tasks_per_batch or max(1, _EXAMPLES_PER_BATCH // examples)
+    step = make_step(learner, first.num_ways)
+    total = len(samplers) * episodes
+    return [
+        _run(
+            step,
+            sampler,
+            episodes,
+            batch,
+            _Reporter(progress, number * episodes, total),
+        )
+        for number, sampler in enumerate(samplers)
+    ]
 
 
 def _run(
