@@ -12,6 +12,7 @@ from metazoo.base import MetaLearner
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
 from metazoo.functional import accumulate_over_tasks
+from metazoo.given_loss import logits_loss
 from metazoo.losses import masked_cross_entropy
 from metazoo.outer_update import (
     apply_meta_gradients,
@@ -72,7 +73,7 @@ class EpisodicTraining(MetaLearner):
             MetazooError: a loss that expects probabilities, or a mixed
                 precision that would spoil inner gradients.
         """
-        _require_logits_loss(loss)
+        query_loss = logits_loss(loss)
         optimizer = self._with_safe_precision(
             optimizer, kwargs.get("auto_scale_loss", True)
         )
@@ -84,7 +85,7 @@ class EpisodicTraining(MetaLearner):
         self._tasks_per_chunk = (
             self.default_tasks_per_chunk if auto else tasks_per_chunk
         )
-        self._query_loss = None if loss is None else keras.losses.get(loss)
+        self._query_loss = query_loss
         super().compile(
             optimizer=optimizer,
             loss=loss,
@@ -290,6 +291,8 @@ class EpisodicTraining(MetaLearner):
     ) -> dict[str, Any]:
         tasks = tf.shape(episode.support_y)[0]
         self._loss_tracker.update_state(loss, sample_weight=tasks)
+        # Keras's top-k metrics need a static number of columns.
+        logits = tf.ensure_shape(logits, [None, None, self.num_ways])
         inputs, query_y, query_mask = episode.to_keras()
         return self.compute_metrics(
             inputs, query_y, logits, sample_weight=query_mask
@@ -334,16 +337,3 @@ def _in_chunks(episode: Episode, chunk: int) -> Episode:
 
 def _merged_shape(logits: tf.Tensor) -> tf.Tensor:
     return tf.concat([[-1], tf.shape(logits)[2:]], 0)
-
-
-def _require_logits_loss(loss: Any) -> None:
-    if loss is None:
-        return
-    settings = keras.losses.get(loss)
-    config = settings.get_config() if hasattr(settings, "get_config") else {}
-    if isinstance(loss, str) or config.get("from_logits") is False:
-        raise MetazooError(
-            f"loss {loss!r} expects probabilities, and a learner gives "
-            "logits; leave loss out, or pass an object such as keras.losses."
-            "SparseCategoricalCrossentropy(from_logits=True)."
-        )
