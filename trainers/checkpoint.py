@@ -204,7 +204,9 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
     arrays = {name: np.asarray(v) for name, v in checkpoint.arrays.items()}
     names = list(arrays)
     # npz knows no bfloat16; the manifest has the real dtypes.
-    stored = {f"a{i}": _storable(arrays[n]) for i, n in enumerate(names)}
+    stored: dict[str, Any] = {
+        f"a{i}": _storable(arrays[n]) for i, n in enumerate(names)
+    }
     with open(folder / ARRAYS_NAME, "wb") as file:
         np.savez(file, **stored)
         _flush(file)

@@ -53,8 +53,8 @@ def train_recipe(
     """Trains a learner and writes it as a preset.
 
     Step s uses the tasks s * num_tasks onwards of the recipe's seed. Written
-    to `output_dir`: `recipe.json`, `log.csv` (a row every 500 steps),
-    `checkpoints/`, and when training ends `model.keras` and `preset/`.
+    to `output_dir`: `log.csv` (a row every 500 steps), `checkpoints/`, and
+    when training ends `recipe.json`, `model.keras` and `preset/`.
     Called again after it was killed, it goes on from the last checkpoint;
     for the same bits as without the kill, call `deterministic` first.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import keras
 import tensorflow as tf
@@ -18,6 +18,7 @@ from metazoo.trainers.checkpoint import (
 from metazoo.trainers.identity import run_identity
 from metazoo.trainers.plan import Plan, require_positive
 from metazoo.trainers.progress import TaskRate
+from metazoo.trainers.sources import EpisodeSource
 from metazoo.trainers.state import (
     build_training_state,
     restore_training_state,
@@ -248,7 +249,7 @@ class Trainer:
         hooks: keras.callbacks.CallbackList,
     ) -> dict[str, float]:
         logs = runner.evaluate(
-            plan.validation,
+            cast(EpisodeSource, plan.validation),
             plan.validation_tasks,
             plan.validation_steps,
             hooks,
@@ -295,7 +296,9 @@ class Trainer:
         self, identity: dict[str, Any], plan: Plan, resume: bool
     ) -> None:
         self.step = 0
-        checkpoint = self._folder.latest() if self._folder else None
+        if self._folder is None:
+            return
+        checkpoint = self._folder.latest()
         if checkpoint is None:
             return
         if not resume:

@@ -68,6 +68,7 @@ def last_step(output: Path) -> int:
     return found.step if found else 0
 
 
+@pytest.mark.slow
 def test_killed_training_resumes_bit_identically(context, data, tmp_path):
     begin = time.monotonic()
     process, ended = start(context, data, tmp_path / "whole")

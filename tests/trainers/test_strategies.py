@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.slow
 
 
 def start(script, *arguments, **environment):
