@@ -69,7 +69,7 @@ class EpisodicLearner(EpisodicTraining):
         return tuple(self.backbone.input_shape[1:])
 
     @property
-    def fixed_ways(self) -> bool:
+    def fixed_ways(self) -> bool:  # type: ignore[override]
         """Whether the number of columns is fixed; fewer ways still fit."""
         return self.num_ways is not None
 
@@ -303,8 +303,8 @@ class EpisodicLearner(EpisodicTraining):
     def _trace(self, verb: str) -> Any:
         examples = [None, None, *self.example_shape]
         if verb == "predict":
-            specs = (tf.TensorSpec(examples), self.state_spec())
-            return tf.function(self._predict, input_signature=specs)
+            state = (tf.TensorSpec(examples), self.state_spec())
+            return tf.function(self._predict, input_signature=state)
         specs = (
             tf.TensorSpec(examples),
             tf.TensorSpec([None, None], tf.int64),
@@ -422,7 +422,8 @@ class EpisodicLearner(EpisodicTraining):
         limit = self.num_ways or MAX_SERVED_WAYS
         wrong = tf.reduce_any((support_y < 0) | (support_y >= limit), -1)
         wrong |= any_not_finite(support_x)
-        labels = tf.clip_by_value(support_y, 0, limit - 1)
+        # A wrong label must not widen the answers of the tasks beside it.
+        labels = tf.where(wrong[:, None], 0, support_y)
         mask = tf.ones_like(labels, tf.bool)
         ways = self.ways_of(labels, mask)
         state = self.adapt_state(support_x, labels, mask, ways)

@@ -322,17 +322,22 @@ def test_faulty_task_is_nan_and_spoils_no_other(
         assert np.isnan(served[name][1]).all()
         for t in (0, 2):
             np.testing.assert_allclose(
-                served[name][t, :, :3], good[name][t], rtol=1e-4, atol=1e-5
+                served[name][t], good[name][t], rtol=1e-4, atol=1e-5
             )
 
 
-def test_huge_label_on_the_wire_allocates_little(learner, new_episode, tensors):
+def test_huge_label_on_the_wire_allocates_nothing(
+    learner, new_episode, tensors
+):
     task = tensors(new_episode(num_tasks=1))
     labels = task.support_y.numpy()
     labels[0, 0] = 10**9
     state = learner._serve_adapt(task.support_x, tf.constant(labels))
+    assert state["prototypes"].shape == (1, 1, 5)
+    labels[0, 0] = 4095
+    state = learner._serve_adapt(task.support_x, tf.constant(labels))
     assert state["prototypes"].shape == (1, 4096, 5)
-    assert sum(value.numpy().nbytes for value in state.values()) < 200_000
+    assert np.isfinite(state["prototypes"]).all()
 
 
 def test_nan_query_spoils_its_own_task_only(learner, new_episode, tensors):
