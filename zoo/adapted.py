@@ -43,7 +43,9 @@ class AdaptedModel:
         self, learner: EpisodicLearner, state: dict[str, Any], single: bool
     ) -> None:
         self.learner = learner
-        self.state = {name: np.asarray(v) for name, v in state.items()}
+        self.state: dict[str, Any] = {
+            name: np.asarray(v) for name, v in state.items()
+        }
         self.single = single
 
     @property

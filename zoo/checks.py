@@ -13,7 +13,10 @@ _NUMERIC_KINDS = "buif"
 
 
 def check_examples(
-    name: str, value: Any, shape: tuple[int, ...], value_range: Any = None
+    name: str,
+    value: Any,
+    shape: tuple[int | None, ...],
+    value_range: Any = None,
 ) -> tuple[np.ndarray, bool]:
     """Checks examples and brings them to a leading tasks axis.
 
@@ -163,14 +166,14 @@ def _is_count(value: Any) -> bool:
     return bool(np.isfinite(number) and number >= 1 and number % 1 == 0)
 
 
-def _fits(found: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+def _fits(found: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
     return len(found) == len(expected) and all(
         want is None or have == want
         for have, want in zip(found, expected, strict=True)
     )
 
 
-def _axes(shape: tuple[int, ...]) -> str:
+def _axes(shape: tuple[int | None, ...]) -> str:
     return ", ".join("any" if size is None else str(size) for size in shape)
 
 

@@ -77,7 +77,7 @@ class InnerLoopLearner(EpisodicLearner):
         self.build()
 
     @property
-    def transductive(self) -> bool:
+    def transductive(self) -> bool:  # type: ignore[override]
         """Whether a query's answer depends on the other queries."""
         return self.normalization == "transductive"
 

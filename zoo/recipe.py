@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.errors import RecipeError
 
@@ -102,11 +102,11 @@ class EpisodicRecipe:
         data = load_dataset(self.dataset, data_dir, split or self.split)
         return data.with_rotations() if self.rotations else data
 
-    def tiny(self) -> EpisodicRecipe:
+    def tiny(self) -> Self:
         """The same recipe, small enough to train in seconds on one core."""
         raise NotImplementedError
 
-    def replace(self, **changes: Any) -> EpisodicRecipe:
+    def replace(self, **changes: Any) -> Self:
         """Returns a copy with some fields changed.
 
         Args:

@@ -28,7 +28,7 @@ def draw_inputs(
         sizes = [free if size is None else size for size in spec.shape[1:]]
         dtype = spec.dtype.as_numpy_dtype
         if spec.dtype.is_floating:
-            value = rng.standard_normal((num_tasks, *sizes))
+            value: np.ndarray = rng.standard_normal((num_tasks, *sizes))
         elif spec.dtype == tf.bool:
             value = np.ones((num_tasks, *sizes))
         else:

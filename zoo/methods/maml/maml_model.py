@@ -97,7 +97,7 @@ class MAML(InnerLoopLearner):
         self.first_order = first_order
 
     @property
-    def second_order(self) -> bool:
+    def second_order(self) -> bool:  # type: ignore[override]
         """Whether training differentiates through inner gradients."""
         return not self.first_order
 

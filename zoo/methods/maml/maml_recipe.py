@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from metazoo.recipe import EpisodicRecipe
+
+if TYPE_CHECKING:
+    from metazoo.methods.maml.maml_model import MAML
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class MAMLRecipe(EpisodicRecipe):
     first_order: bool = False
     rescaling: tuple[float, float] = (1 / 255, 0.0)
 
-    def build_learner(self, example_shape: tuple[int, ...]):
+    def build_learner(self, example_shape: tuple[int, ...]) -> MAML:
         """Builds an untrained `MAML` on a Conv4 backbone.
 
         Args:
@@ -36,8 +40,11 @@ class MAMLRecipe(EpisodicRecipe):
         from metazoo.layers import conv4
         from metazoo.methods.maml.maml_model import MAML
 
+        height, width, channels = example_shape
         backbone = conv4(
-            example_shape, filters=self.filters, rescaling=self.rescaling
+            (height, width, channels),
+            filters=self.filters,
+            rescaling=self.rescaling,
         )
         return MAML(
             backbone,
@@ -49,7 +56,7 @@ class MAMLRecipe(EpisodicRecipe):
             name="maml",
         )
 
-    def tiny(self) -> MAMLRecipe:
+    def tiny(self) -> Self:
         """A few small steps on glyphs, for tests."""
         return self.replace(
             dataset="glyphs",

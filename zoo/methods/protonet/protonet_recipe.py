@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from metazoo.recipe import EpisodicRecipe
+
+if TYPE_CHECKING:
+    from metazoo.methods.protonet.protonet_model import ProtoNet
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class ProtoNetRecipe(EpisodicRecipe):
     filters: int = 64
     rescaling: tuple[float, float] = (1 / 255, 0.0)
 
-    def build_learner(self, example_shape: tuple[int, ...]):
+    def build_learner(self, example_shape: tuple[int, ...]) -> ProtoNet:
         """Builds an untrained `ProtoNet` on a Conv4 backbone.
 
         Args:
@@ -28,12 +32,15 @@ class ProtoNetRecipe(EpisodicRecipe):
         from metazoo.layers import conv4
         from metazoo.methods.protonet.protonet_model import ProtoNet
 
+        height, width, channels = example_shape
         backbone = conv4(
-            example_shape, filters=self.filters, rescaling=self.rescaling
+            (height, width, channels),
+            filters=self.filters,
+            rescaling=self.rescaling,
         )
         return ProtoNet(backbone, name="protonet")
 
-    def tiny(self) -> ProtoNetRecipe:
+    def tiny(self) -> Self:
         """A few small steps on glyphs, for tests."""
         return self.replace(
             dataset="glyphs",

@@ -149,13 +149,16 @@ class Reptile(InnerLoopLearner):
             # Support is laid out class by class: a stride visits them all.
             rows = tf.range(step % parts, size, parts)
             batch_x, batch_y = tf.gather(x, rows), tf.gather(y, rows)
+
+            def loss(
+                w: list[tf.Tensor],
+                x: tf.Tensor = batch_x,
+                y: tf.Tensor = batch_y,
+            ) -> tf.Tensor:
+                return self.task_loss(w, x, y, class_mask)
+
             weights = functional.sgd_step(
-                lambda w, x=batch_x, y=batch_y: self.task_loss(
-                    w, x, y, class_mask
-                ),
-                weights,
-                self.inner_learning_rate,
-                True,
+                loss, weights, self.inner_learning_rate, True
             )
         return weights
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from metazoo.recipe import EpisodicRecipe
+
+if TYPE_CHECKING:
+    from metazoo.methods.reptile.reptile_model import Reptile
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class ReptileRecipe(EpisodicRecipe):
     predict_steps: int = 10
     rescaling: tuple[float, float] = (1 / 255, 0.0)
 
-    def build_learner(self, example_shape: tuple[int, ...]):
+    def build_learner(self, example_shape: tuple[int, ...]) -> Reptile:
         """Builds an untrained `Reptile` on a Conv4 backbone.
 
         Args:
@@ -36,8 +40,11 @@ class ReptileRecipe(EpisodicRecipe):
         from metazoo.layers import conv4
         from metazoo.methods.reptile.reptile_model import Reptile
 
+        height, width, channels = example_shape
         backbone = conv4(
-            example_shape, filters=self.filters, rescaling=self.rescaling
+            (height, width, channels),
+            filters=self.filters,
+            rescaling=self.rescaling,
         )
         return Reptile(
             backbone,
@@ -49,7 +56,7 @@ class ReptileRecipe(EpisodicRecipe):
             name="reptile",
         )
 
-    def tiny(self) -> ReptileRecipe:
+    def tiny(self) -> Self:
         """A few small steps on glyphs, for tests."""
         return self.replace(
             dataset="glyphs",
