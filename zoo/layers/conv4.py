@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from metazoo.layers.input_block import InputBlock
 from metazoo.layers.normalization import check_choice, normalize
 
 _NUM_BLOCKS = 4
@@ -19,6 +20,7 @@ def conv4(
     normalization: str = "batch",
     rescaling: tuple[Any, Any] | None = None,
     use_bias: bool = False,
+    fold_input: bool = False,
     name: str = "conv4",
 ) -> keras.Model:
     """Four blocks of 3x3 convolution, normalisation, downsampling, ReLU.
@@ -40,6 +42,9 @@ def conv4(
             None. Omniglot takes `(-1 / 255, 1.0)`: ink becomes 1.
         use_bias: Whether convolutions have a bias; idle in front of batch
             normalisation.
+        fold_input: Makes the first block one `InputBlock`, which computes
+            the same faster. Its weights are the same in number and order,
+            but not in name. Needs batch normalisation without a bias.
         name: Name of the model.
 
     Returns:
@@ -61,7 +66,10 @@ def conv4(
     if rescaling is not None:
         scale, offset = rescaling
         x = keras.layers.Rescaling(scale, offset, name="rescaling")(x)
-    for block in range(1, _NUM_BLOCKS + 1):
+    if fold_input:
+        _check_foldable(normalization, use_bias)
+        x = InputBlock(filters, downsampling, name="block1")(x)
+    for block in range(2 if fold_input else 1, _NUM_BLOCKS + 1):
         prefix = f"block{block}"
         x = _block(x, filters, downsampling, normalization, use_bias, prefix)
     if pooling == "average":
@@ -69,6 +77,14 @@ def conv4(
     else:
         x = keras.layers.Flatten(name="flatten")(x)
     return keras.Model(inputs, x, name=name)
+
+
+def _check_foldable(normalization: str, use_bias: bool) -> None:
+    if normalization != "batch" or use_bias:
+        raise ValueError(
+            f"fold_input: got True with normalization={normalization!r} and "
+            f"use_bias={use_bias}; expected 'batch' and False."
+        )
 
 
 def _block(

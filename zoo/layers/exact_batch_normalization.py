@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from metazoo.layers.fused_batch_norm import fused_batch_norm
 from metazoo.layers.moments import exact_moments
 
 # The kernel refuses smaller values on some devices.
@@ -23,15 +24,12 @@ class ExactBatchNormalization(keras.layers.BatchNormalization):
     `metazoo.layers.moments.exact_moments`).
 
     Float32 inputs `[examples, height, width, channels]` take TensorFlow's
-    fused kernel; its own second derivative is exact, its third is not. Every
-    other case (float64, other ranks or axes, a mask, an epsilon below
-    1.001e-5) is written out and exact at every order. Renormalisation holds
-    its correction constant by definition, as in the stock layer.
-
-    The moving statistics are always computed from written-out moments,
-    because the fused kernel drops the gradient of its mean and variance
-    outputs. A graph that discards the new moving values does not pay for
-    them.
+    fused kernel (see `metazoo.layers.fused_batch_norm`): its values are
+    exact to second order, not to third, and its moving statistics to every
+    order. Every other case (float64, other ranks or axes, a mask, an
+    epsilon below 1.001e-5) is written out and exact at every order.
+    Renormalisation holds its correction constant by definition, as in the
+    stock layer.
 
     Source: Ioffe and Szegedy 2015, arXiv:1502.03167, algorithm 1.
     """
@@ -73,9 +71,8 @@ class ExactBatchNormalization(keras.layers.BatchNormalization):
         """
         if not (training and self.trainable and self._can_fuse(inputs, mask)):
             return super().call(inputs, training=training, mask=mask)
-        inputs = tf.cast(inputs, tf.float32)
-        self._update_moving_statistics(inputs)
-        outputs = self._fused(inputs)
+        outputs, *moments = self._fused(tf.cast(inputs, tf.float32))
+        self._update_moving_statistics(moments)
         return keras.ops.cast(outputs, self.compute_dtype)
 
     def _can_fuse(self, inputs: Any, mask: Any) -> bool:
@@ -89,28 +86,21 @@ class ExactBatchNormalization(keras.layers.BatchNormalization):
             and not getattr(self, "renorm", False)
         )
 
-    def _fused(self, inputs: tf.Tensor) -> tf.Tensor:
+    def _fused(
+        self, inputs: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         channels = inputs.shape[-1]
         gamma, beta = tf.ones([channels]), tf.zeros([channels])
         if self.scale:
             gamma = keras.ops.cast(self.gamma, "float32")
         if self.center:
             beta = keras.ops.cast(self.beta, "float32")
-        return tf.raw_ops.FusedBatchNormV3(
-            x=inputs,
-            scale=gamma,
-            offset=beta,
-            mean=tf.zeros([0]),
-            variance=tf.zeros([0]),
-            epsilon=self.epsilon,
-            is_training=True,
-        ).y
+        return fused_batch_norm(inputs, gamma, beta, self.epsilon)
 
-    def _update_moving_statistics(self, inputs: tf.Tensor) -> None:
-        moments = self._moments(inputs, None)
+    def _update_moving_statistics(self, moments: list[tf.Tensor]) -> None:
         moving = (self.moving_mean, self.moving_variance)
         for variable, value in zip(moving, moments, strict=True):
-            old = keras.ops.cast(variable, inputs.dtype)
+            old = keras.ops.cast(variable, "float32")
             variable.assign(old * self.momentum + value * (1.0 - self.momentum))
 
     def _moments(self, inputs: Any, mask: Any) -> tuple[Any, Any]:

@@ -1,0 +1,96 @@
+"""metazoo's own learners, used as a user does: compile and train_on_batch."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from worker import Step, serve
+from workloads import (
+    INNER_LEARNING_RATE,
+    OUTER_LEARNING_RATE,
+    WORKLOADS,
+    Workload,
+    episode,
+    initial_weights,
+)
+
+import metazoo
+from metazoo.layers import conv4
+
+
+def make(work_name: str, side: str) -> Step:
+    """Builds a step of metazoo."""
+    work = WORKLOADS[work_name]
+    learner = _learner(work)
+    _assign(learner, initial_weights(work))
+    data = episode(work)
+    if work.kind == "adapt":
+        return _adapt_step(learner, data)
+    learner.compile(optimizer=keras.optimizers.Adam(OUTER_LEARNING_RATE))
+    return _train_step(learner, data)
+
+
+def _learner(work: Workload) -> Any:
+    backbone = conv4((28, 28, 1), fold_input=True)
+    if work.kind == "proto":
+        return metazoo.ProtoNet(backbone, value_range=None)
+    return metazoo.MAML(
+        backbone,
+        num_ways=work.ways,
+        inner_steps=work.inner_steps,
+        inner_learning_rate=INNER_LEARNING_RATE,
+        value_range=None,
+    )
+
+
+def _assign(learner: Any, weights: list[np.ndarray]) -> None:
+    variables = learner.backbone.trainable_variables
+    variables = [*variables, *getattr(learner, "head_variables", [])]
+    for variable, value in zip(variables, weights, strict=True):
+        variable.assign(value)
+
+
+def _train_step(learner: Any, data: dict[str, np.ndarray]) -> Step:
+    arrays = {name: tf.constant(value) for name, value in data.items()}
+    query_y = arrays.pop("query_y")
+
+    def step() -> float:
+        learner.reset_metrics()
+        return float(
+            learner.train_on_batch(arrays, query_y, return_dict=True)["loss"]
+        )
+
+    return step
+
+
+def _adapt_step(learner: Any, data: dict[str, np.ndarray]) -> Step:
+    one = {name: value[0] for name, value in data.items()}
+    rows = np.arange(len(one["query_y"]))
+
+    def step() -> float:
+        adapted = learner.adapt(one["support_x"], one["support_y"])
+        probabilities = adapted.predict(one["query_x"])
+        return float(-np.log(probabilities[rows, one["query_y"]]).mean())
+
+    return step
+
+
+if __name__ == "__main__":
+    threads = int(sys.argv[1])
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    serve(
+        make,
+        {
+            "metazoo": metazoo.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+    )

@@ -1,0 +1,126 @@
+"""The workloads, their data and weights: the same for every side.
+
+Needs NumPy alone, so that each side can import it in its own environment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FILTERS = 64
+BLOCKS = 4
+SIZE = 28
+INNER_LEARNING_RATE = 0.1
+OUTER_LEARNING_RATE = 1e-3
+BN_EPSILON = 1e-3
+
+# Floating-point operations of one image in the convolutions of Conv4-64,
+# multiply-add counted as two: forward; forward and backward; and one inner
+# step differentiated to second order.
+FORWARD = 19.63e6
+FIRST_ORDER = 58.0e6
+SECOND_ORDER = 172.2e6
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One thing to time.
+
+    Attributes:
+        name: Its name in the results.
+        kind: "maml" (a training step), "proto" (a training step) or
+            "adapt" (adapt to one task and predict its queries).
+        tasks: Number of tasks of a step.
+        ways: Classes of a task.
+        shots: Support examples of a class.
+        queries: Query examples of a class.
+        inner_steps: Inner gradient steps; 0 where there are none.
+        clock: "cpu" or "wall": the seconds that the target is about.
+        targets: Side to the largest ratio aimed at.
+    """
+
+    name: str
+    kind: str
+    tasks: int
+    ways: int
+    shots: int
+    queries: int
+    inner_steps: int
+    clock: str = "cpu"
+    targets: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def flops(self) -> float:
+        """Convolution FLOPs of one step."""
+        support = self.tasks * self.ways * self.shots
+        query = self.tasks * self.ways * self.queries
+        if self.kind == "maml":
+            inner = self.inner_steps * support * SECOND_ORDER
+            return inner + query * FIRST_ORDER
+        if self.kind == "proto":
+            return (support + query) * FIRST_ORDER
+        return self.inner_steps * support * FIRST_ORDER + query * FORWARD
+
+
+_W1 = (("learn2learn", 0.55), ("torch_func", 0.5))
+_W4 = (("learn2learn", 0.75), ("jax", 0.75))
+
+WORKLOADS = {
+    work.name: work
+    for work in (
+        Workload("W1_T4", "maml", 4, 5, 1, 15, 5, "cpu", _W1),
+        Workload("W1_T16", "maml", 16, 5, 1, 15, 5, "cpu", _W1),
+        Workload("W1_T32", "maml", 32, 5, 1, 15, 5),
+        Workload("W1_check", "maml", 4, 5, 1, 15, 1),
+        Workload("W3", "proto", 1, 60, 5, 5, 0, "cpu", (("easyfsl", 0.35),)),
+        Workload("W4", "adapt", 1, 5, 5, 15, 5, "wall", _W4),
+    )
+}
+
+
+def episode(work: Workload, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random images in 0..1 and class-ordered labels, tasks first.
+
+    Returns:
+        `support_x`, `query_x` float32 [tasks, examples, 28, 28, 1] and
+        `support_y`, `query_y` int64 [tasks, examples].
+    """
+    rng = np.random.default_rng(seed)
+
+    def part(per_class: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.repeat(np.arange(work.ways), per_class)
+        shape = (work.tasks, len(labels), SIZE, SIZE, 1)
+        images = rng.uniform(0.0, 1.0, shape).astype(np.float32)
+        return images, np.tile(labels, (work.tasks, 1))
+
+    support_x, support_y = part(work.shots)
+    query_x, query_y = part(work.queries)
+    return {
+        "support_x": support_x,
+        "support_y": support_y,
+        "query_x": query_x,
+        "query_y": query_y,
+    }
+
+
+def initial_weights(work: Workload, seed: int = 0) -> list[np.ndarray]:
+    """Weights of Conv4-64: kernel, gamma, beta a block, then the head.
+
+    Returns:
+        Kernels [3, 3, in, out], vectors [64]; for the kinds with a head its
+        kernel [64, ways] and bias [ways]; float32.
+    """
+    rng = np.random.default_rng(seed + 1)
+    weights: list[np.ndarray] = []
+    channels = 1
+    for _ in range(BLOCKS):
+        scale = np.sqrt(2.0 / (9 * channels))
+        kernel = rng.normal(0.0, scale, (3, 3, channels, FILTERS))
+        weights += [kernel, np.ones(FILTERS), np.zeros(FILTERS)]
+        channels = FILTERS
+    if work.kind != "proto":
+        weights.append(rng.normal(0.0, 0.1, (FILTERS, work.ways)))
+        weights.append(np.zeros(work.ways))
+    return [np.asarray(weight, np.float32) for weight in weights]
