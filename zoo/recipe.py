@@ -33,6 +33,9 @@ class EpisodicRecipe:
         outer_learning_rate: step size of Adam.
         final_learning_rate_scale: the step size falls to this share of
             itself along a cosine.
+        first_cycle_steps: length of the first cosine; each further one is
+            half as long and starts at half the step size. None for one
+            cosine over all steps.
         global_clipnorm: bound on the norm of the outer gradient, or None.
         seed: seed of initial weights and episodes.
     """
@@ -48,6 +51,7 @@ class EpisodicRecipe:
     steps: int = 1000
     outer_learning_rate: float = 1e-3
     final_learning_rate_scale: float = 0.01
+    first_cycle_steps: int | None = None
     global_clipnorm: float | None = None
     seed: int = 0
 
@@ -76,12 +80,14 @@ class EpisodicRecipe:
         raise NotImplementedError
 
     def build_optimizer(self) -> keras.optimizers.Optimizer:
-        """Builds the outer optimizer: Adam along a cosine."""
+        """Builds the outer optimizer: Adam along one or more cosines."""
         import keras
 
-        schedule = keras.optimizers.schedules.CosineDecay(
+        schedule = keras.optimizers.schedules.CosineDecayRestarts(
             self.outer_learning_rate,
-            self.steps,
+            self.first_cycle_steps or self.steps,
+            t_mul=0.5,
+            m_mul=0.5,
             alpha=self.final_learning_rate_scale,
         )
         return keras.optimizers.Adam(

@@ -61,7 +61,8 @@ RECIPES = {
         num_ways=60,
         num_shots=1,
         num_queries=5,
-        steps=6000,
+        steps=9000,
+        first_cycle_steps=6000,
         rescaling=(-1 / 255, 1.0),
     ),
     # Section 3.2: 20-way 5-shot training for 5-way 5-shot testing.
