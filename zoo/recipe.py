@@ -83,13 +83,15 @@ class EpisodicRecipe:
         """Builds the outer optimizer: Adam along one or more cosines."""
         import keras
 
-        schedule = keras.optimizers.schedules.CosineDecayRestarts(
-            self.outer_learning_rate,
-            self.first_cycle_steps or self.steps,
-            t_mul=0.5,
-            m_mul=0.5,
-            alpha=self.final_learning_rate_scale,
-        )
+        rate = self.outer_learning_rate
+        last = self.final_learning_rate_scale
+        schedules = keras.optimizers.schedules
+        if self.first_cycle_steps is None:
+            schedule = schedules.CosineDecay(rate, self.steps, alpha=last)
+        else:
+            schedule = schedules.CosineDecayRestarts(
+                rate, self.first_cycle_steps, t_mul=0.5, m_mul=0.5, alpha=last
+            )
         return keras.optimizers.Adam(
             schedule, global_clipnorm=self.global_clipnorm
         )

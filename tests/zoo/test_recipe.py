@@ -57,6 +57,16 @@ def test_optimizer_follows_a_cosine():
     assert rates == pytest.approx([0.5, 0.5 * (0.5 * 0.99 + 0.01), 0.005])
 
 
+def test_optimizer_restarts_at_half_the_rate():
+    recipe = EpisodicRecipe(
+        steps=12, first_cycle_steps=8, outer_learning_rate=0.4
+    )
+    schedule = recipe.build_optimizer()._learning_rate
+    rates = [float(schedule(step)) for step in (0, 4, 8, 10)]
+    halfway = 0.5 * 0.99 + 0.01
+    assert rates == pytest.approx([0.4, 0.4 * halfway, 0.2, 0.2 * halfway])
+
+
 @pytest.mark.parametrize("method", metazoo.list_methods())
 def test_every_recipe_builds_its_learner(method):
     spec = get_method(method)
