@@ -423,7 +423,8 @@ class EpisodicLearner(EpisodicTraining):
         wrong = tf.reduce_any((support_y < 0) | (support_y >= limit), -1)
         wrong |= any_not_finite(support_x)
         # A wrong label must not widen the answers of the tasks beside it.
-        labels = tf.where(wrong[:, None], 0, support_y)
+        nothing = tf.zeros_like(support_y)
+        labels = tf.where(wrong[:, None], nothing, support_y)
         mask = tf.ones_like(labels, tf.bool)
         ways = self.ways_of(labels, mask)
         state = self.adapt_state(support_x, labels, mask, ways)
