@@ -33,8 +33,8 @@ class EpisodicRecipe:
         outer_learning_rate: step size of Adam.
         final_learning_rate_scale: the step size falls to this share of
             itself along a cosine.
-        first_cycle_steps: length of the first cosine; each further one is
-            half as long and starts at half the step size. None for one
+        first_cycle_steps: length of the first cosine; a second one takes
+            the rest of the steps, from half the step size. None for one
             cosine over all steps.
         global_clipnorm: bound on the norm of the outer gradient, or None.
         seed: seed of initial weights and episodes.
@@ -59,12 +59,18 @@ class EpisodicRecipe:
         """Refuses counts and rates that can't be used.
 
         Raises:
-            RecipeError: a count is below 1, or the rate is not positive.
+            RecipeError: a count is out of range, or the rate not positive.
         """
         for name in ("num_ways", "num_queries", "num_tasks", "steps"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise RecipeError(f"{name} must be 1 or more; got {value!r}.")
+        first = self.first_cycle_steps
+        if first is not None and not 0 < first < self.steps:
+            raise RecipeError(
+                f"first_cycle_steps must lie between 0 and steps "
+                f"({self.steps}); got {first!r}."
+            )
         if not self.outer_learning_rate > 0:
             raise RecipeError(
                 "outer_learning_rate must be positive; got "
@@ -86,11 +92,16 @@ class EpisodicRecipe:
         rate = self.outer_learning_rate
         last = self.final_learning_rate_scale
         schedules = keras.optimizers.schedules
-        if self.first_cycle_steps is None:
+        first = self.first_cycle_steps
+        if first is None:
             schedule = schedules.CosineDecay(rate, self.steps, alpha=last)
         else:
             schedule = schedules.CosineDecayRestarts(
-                rate, self.first_cycle_steps, t_mul=0.5, m_mul=0.5, alpha=last
+                rate,
+                first,
+                t_mul=(self.steps - first) / first,
+                m_mul=0.5,
+                alpha=last,
             )
         return keras.optimizers.Adam(
             schedule, global_clipnorm=self.global_clipnorm

@@ -65,6 +65,8 @@ def test_optimizer_restarts_at_half_the_rate():
     rates = [float(schedule(step)) for step in (0, 4, 8, 10)]
     halfway = 0.5 * 0.99 + 0.01
     assert rates == pytest.approx([0.4, 0.4 * halfway, 0.2, 0.2 * halfway])
+    with pytest.raises(RecipeError, match="first_cycle_steps"):
+        recipe.replace(steps=8)
 
 
 @pytest.mark.parametrize("method", metazoo.list_methods())

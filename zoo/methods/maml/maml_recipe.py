@@ -64,6 +64,7 @@ class MAMLRecipe(EpisodicRecipe):
             num_queries=2,
             num_tasks=2,
             steps=10,
+            first_cycle_steps=None,
             filters=8,
         )
 

@@ -49,6 +49,7 @@ class ProtoNetRecipe(EpisodicRecipe):
             num_queries=3,
             num_tasks=2,
             steps=10,
+            first_cycle_steps=None,
             filters=8,
         )
 

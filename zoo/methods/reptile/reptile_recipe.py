@@ -64,6 +64,7 @@ class ReptileRecipe(EpisodicRecipe):
             num_queries=2,
             num_tasks=2,
             steps=10,
+            first_cycle_steps=None,
             filters=8,
             inner_steps=3,
         )
@@ -77,7 +78,8 @@ RECIPES = {
         num_shots=10,
         num_queries=1,
         num_tasks=5,
-        steps=2000,
+        steps=6000,
+        first_cycle_steps=2000,
         rescaling=(-1 / 255, 1.0),
     ),
 }
