@@ -63,8 +63,9 @@ def test_optimizer_restarts_at_half_the_rate():
     )
     schedule = recipe.build_optimizer()._learning_rate
     rates = [float(schedule(step)) for step in (0, 4, 8, 10)]
-    halfway = 0.5 * 0.99 + 0.01
-    assert rates == pytest.approx([0.4, 0.4 * halfway, 0.2, 0.2 * halfway])
+    heights = [1.0, 0.5, 0.5, 0.25]
+    expected = [0.4 * (0.99 * height + 0.01) for height in heights]
+    assert rates == pytest.approx(expected)
     with pytest.raises(RecipeError, match="first_cycle_steps"):
         recipe.replace(steps=8)
 
