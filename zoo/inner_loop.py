@@ -12,9 +12,14 @@ from metazoo import functional
 from metazoo.episodic import EpisodicLearner
 from metazoo.errors import MetazooError
 from metazoo.losses import class_mask_of, mask_logits, masked_cross_entropy
+from metazoo.support_moments import (
+    batch_moments,
+    moving_slots,
+    with_moments,
+)
 
 HEADS = ("columns", "shared", "none")
-NORMALIZATIONS = ("transductive", "support_and_query", "moving")
+NORMALIZATIONS = ("transductive", "support", "moving")
 
 
 class InnerLoopLearner(EpisodicLearner):
@@ -22,7 +27,8 @@ class InnerLoopLearner(EpisodicLearner):
 
     The adapted weights are values, never variables: the state of a task is
     one tensor per weight (`weight_00`, `weight_01`, ... in the order of
-    `fast_variables`) and the mask of its classes.
+    `fast_variables`) and the mask of its classes; with statistics of the
+    support set, these too (`moment_00`, ...).
 
     Args:
         backbone: Keras model from one example to features [features], or to
@@ -35,11 +41,10 @@ class InnerLoopLearner(EpisodicLearner):
             as logits.
         normalization: "transductive" normalises every call with the
             statistics of its own examples, so that a query's answer depends
-            on the other queries of its task; "support_and_query" scores
-            each query together with the whole support set, which the state
-            then carries (Nichol et al. 2018, section 6.1, without
-            transduction); "moving" uses the moving statistics the backbone
-            holds.
+            on the other queries of its task; "support" adapts likewise, and
+            normalises queries with the statistics of the support set under
+            the adapted weights, which the state then carries; "moving" uses
+            the moving statistics the backbone holds.
         adapt_backbone: False adapts the head alone.
         value_range: (low, high) of the raw values the backbone takes.
         name: name of the model.
@@ -103,7 +108,11 @@ class InnerLoopLearner(EpisodicLearner):
         return values
 
     def task_logits(
-        self, weights: list[tf.Tensor], x: tf.Tensor, class_mask: tf.Tensor
+        self,
+        weights: list[tf.Tensor],
+        x: tf.Tensor,
+        class_mask: tf.Tensor,
+        moments: list[tf.Tensor] | None = None,
     ) -> tf.Tensor:
         """Scores the examples of one task with given weights.
 
@@ -111,24 +120,43 @@ class InnerLoopLearner(EpisodicLearner):
             weights: one tensor per `fast_variables`.
             x: float32 [examples, *features].
             class_mask: float32 [ways].
+            moments: statistics to normalise with; None for those of `x`
+                (or the moving ones, with `normalization="moving"`).
 
         Returns:
             float32 [examples, ways].
         """
-        trainable, others = functional.weights_of(self.backbone)
-        if self.adapt_backbone:
-            trainable = weights[: len(trainable)]
+        trainable = self._backbone_weights(weights)
+        if moments is None:
+            _, others = functional.weights_of(self.backbone)
+        else:
+            others = with_moments(self.backbone, moments)
+        training = moments is None and self.normalization != "moving"
         outputs, _ = functional.call(
-            self.backbone,
-            trainable,
-            others,
-            x,
-            training=self.normalization != "moving",
+            self.backbone, trainable, others, x, training=training
         )
         outputs = tf.cast(outputs, self.logits_dtype)
         if self.head != "none":
             outputs = tf.matmul(outputs, weights[-2]) + weights[-1]
         return mask_logits(outputs, class_mask)
+
+    def query_moments(
+        self, weights: list[tf.Tensor], support_x: tf.Tensor
+    ) -> list[tf.Tensor] | None:
+        """Statistics that normalise the queries of a task.
+
+        Args:
+            weights: the adapted weights.
+            support_x: float32 [support, *features], real examples only.
+
+        Returns:
+            Those of the support set; None unless `normalization` is
+            "support".
+        """
+        if self.normalization != "support":
+            return None
+        trainable = self._backbone_weights(weights)
+        return batch_moments(self.backbone, trainable, support_x)
 
     def task_loss(
         self,
@@ -183,21 +211,21 @@ class InnerLoopLearner(EpisodicLearner):
             x, y, mask, classes = task
             # Padding must not enter the batch statistics either.
             x, y = tf.boolean_mask(x, mask), tf.boolean_mask(y, mask)
-            return self.adapt_task(initial, x, y, classes)
+            weights = self.adapt_task(initial, x, y, classes)
+            return [*weights, *(self.query_moments(weights, x) or [])]
 
-        weights = tf.map_fn(
+        spec = self.state_spec()
+        names = [*self._weight_names(), *self._moment_names()]
+        values = tf.map_fn(
             one,
             (support_x, support_y, support_mask, class_mask),
             fn_output_signature=[
-                tf.TensorSpec(w.shape, w.dtype) for w in initial
+                tf.TensorSpec(spec[name].shape[1:], spec[name].dtype)
+                for name in names
             ],
         )
-        state = dict(zip(self._weight_names(), weights, strict=True))
-        state["class_mask"] = class_mask
-        if self.normalization == "support_and_query":
-            state["support_x"] = support_x
-            state["support_mask"] = support_mask
-        return state
+        state = dict(zip(names, values, strict=True))
+        return {**state, "class_mask": class_mask}
 
     def logits_from_state(
         self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
@@ -206,10 +234,9 @@ class InnerLoopLearner(EpisodicLearner):
 
         def one(task: Any) -> tf.Tensor:
             weights = [task[name] for name in self._weight_names()]
-            if self.normalization == "support_and_query":
-                return self._logits_beside_support(weights, task)
+            moments = [task[name] for name in self._moment_names()]
             return self.task_logits(
-                weights, task["query_x"], task["class_mask"]
+                weights, task["query_x"], task["class_mask"], moments or None
             )
 
         return tf.map_fn(
@@ -218,21 +245,8 @@ class InnerLoopLearner(EpisodicLearner):
             fn_output_signature=tf.TensorSpec([None, None], self.logits_dtype),
         )
 
-    def _logits_beside_support(
-        self, weights: list[tf.Tensor], task: Mapping[str, tf.Tensor]
-    ) -> tf.Tensor:
-        """Scores each query in one batch with the real support examples."""
-        support_x = tf.boolean_mask(task["support_x"], task["support_mask"])
-
-        def one(query: tf.Tensor) -> tf.Tensor:
-            batch = tf.concat([support_x, query[None]], 0)
-            return self.task_logits(weights, batch, task["class_mask"])[-1]
-
-        spec = tf.TensorSpec([None], self.logits_dtype)
-        return tf.map_fn(one, task["query_x"], fn_output_signature=spec)
-
     def state_spec(self) -> dict[str, tf.TensorSpec]:
-        """`weight_NN` for each fast weight, and `class_mask`."""
+        """`weight_NN` per fast weight, `moment_NN`, and `class_mask`."""
         ways = self.num_ways
         variables = self.fast_variables
         shapes = [tuple(v.shape) for v in variables]
@@ -243,15 +257,15 @@ class InnerLoopLearner(EpisodicLearner):
             name: tf.TensorSpec([None, *shape], v.dtype, name)
             for name, shape, v in zip(names, shapes, variables, strict=True)
         }
+        for name, (index, _) in zip(
+            self._moment_names(), self._slots(), strict=True
+        ):
+            variable = self.backbone.non_trainable_variables[index]
+            shape = [None, *variable.shape]
+            spec[name] = tf.TensorSpec(shape, variable.dtype, name)
         spec["class_mask"] = tf.TensorSpec(
             [None, ways], tf.float32, "class_mask"
         )
-        if self.normalization == "support_and_query":
-            shape = [None, None, *self.example_shape]
-            spec["support_x"] = tf.TensorSpec(shape, tf.float32, "support_x")
-            spec["support_mask"] = tf.TensorSpec(
-                [None, None], tf.bool, "support_mask"
-            )
         return spec
 
     def get_config(self) -> dict[str, Any]:
@@ -278,8 +292,19 @@ class InnerLoopLearner(EpisodicLearner):
         )
         self.head_variables = [kernel, bias]
 
+    def _backbone_weights(self, weights: list[tf.Tensor]) -> list[tf.Tensor]:
+        trainable, _ = functional.weights_of(self.backbone)
+        return weights[: len(trainable)] if self.adapt_backbone else trainable
+
+    def _slots(self) -> list[tuple[int, float]]:
+        support = self.normalization == "support"
+        return moving_slots(self.backbone) if support else []
+
     def _weight_names(self) -> list[str]:
         return [f"weight_{i:02d}" for i in range(len(self.fast_variables))]
+
+    def _moment_names(self) -> list[str]:
+        return [f"moment_{i:02d}" for i in range(len(self._slots()))]
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -319,6 +344,6 @@ def _refuse_dropout(backbone: keras.Model) -> None:
     if names:
         raise MetazooError(
             f"backbone drops units in layers {names}, and batch statistics "
-            "(normalization='transductive') need training mode, which would "
+            "need training mode, which would "
             "drop them at prediction too. Remove them or use 'moving'."
         )

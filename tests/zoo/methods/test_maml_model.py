@@ -70,8 +70,10 @@ def image_task(new_episode, tensors):
     return tensors(new_episode(num_tasks=2, shape=(6, 6, 2)))
 
 
-def test_second_order_equals_central_differences(image_task):
-    assert directional_error(smooth_maml(), image_task, 1e-5) < 1e-6
+@pytest.mark.parametrize("normalization", ["transductive", "support", "moving"])
+def test_second_order_equals_central_differences(image_task, normalization):
+    learner = smooth_maml(normalization=normalization)
+    assert directional_error(learner, image_task, 1e-5) < 1e-6
 
 
 def test_float32_agrees_as_far_as_float32_permits(image_task):

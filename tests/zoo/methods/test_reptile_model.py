@@ -7,7 +7,6 @@ import pytest
 import tensorflow as tf
 
 import metazoo
-from metazoo.layers import conv4
 
 
 def softmax(logits):
@@ -142,32 +141,6 @@ def test_shared_column_gets_the_sum_over_columns(
             found[i], np.sum(expected[i], -1, keepdims=True), atol=1e-5
         )
     np.testing.assert_allclose(found[2], expected[2], atol=1e-6)
-
-
-def test_query_is_scored_in_one_batch_with_the_support(new_episode):
-    backbone = conv4((16, 16, 1), filters=4)
-    learner = metazoo.Reptile(backbone, num_ways=2, predict_steps=3)
-    task = new_episode(num_tasks=1, ways=2, shape=(16, 16, 1))
-    x = np.clip(100 + 60 * task.support_x, 0, 255)
-    query_x = np.clip(100 + 60 * task.query_x, 0, 255)
-    adapted = learner.adapt(x[0], task.support_y[0])
-    outputs = learner.predict_state(query_x[0], adapted.state)
-    state = adapted.state
-    names = [name for name in sorted(state) if name.startswith("weight")]
-    weights = [tf.constant(state[name][0]) for name in names]
-    for q in range(2):
-        batch = tf.constant(np.concatenate([x[0], query_x[0, q : q + 1]]))
-        manual = learner.task_logits(weights, batch, tf.ones([2]))[-1]
-        np.testing.assert_allclose(
-            outputs["logits"][0, q], manual, rtol=1e-4, atol=1e-4
-        )
-    alone = adapted.predict(query_x[0, 1:2])
-    np.testing.assert_allclose(
-        adapted.predict(query_x[0])[1:2], alone, atol=1e-5
-    )
-    changed = query_x[0].copy()
-    changed[0] = 255 - changed[0]
-    np.testing.assert_allclose(adapted.predict(changed)[1:2], alone, atol=1e-5)
 
 
 def test_adapt_takes_full_batch_steps(identity, new_episode):

@@ -35,7 +35,8 @@ class MAML(InnerLoopLearner):
         inner_learning_rate: step size (alpha in the paper).
         predict_steps: gradient steps of `adapt`; by default `inner_steps`.
         first_order: leave out second derivatives.
-        normalization: "transductive" or "moving"; see `InnerLoopLearner`.
+        normalization: "transductive", "support" or "moving"; see
+            `InnerLoopLearner`.
         adapt_backbone: False adapts the head alone (ANIL).
         value_range: (low, high) of the raw values the backbone takes.
         name: name of the model.
@@ -79,7 +80,7 @@ class MAML(InnerLoopLearner):
                 "inner_steps and predict_steps must be 1 or more; got "
                 f"{inner_steps} and {predict_steps}."
             )
-        if not first_order and normalization == "transductive":
+        if not first_order and normalization != "moving":
             require_exact(backbone)
         super().__init__(
             backbone,
@@ -157,7 +158,8 @@ class MAML(InnerLoopLearner):
             self.first_order,
         )
         query_x = tf.boolean_mask(task.query_x, task.query_mask)
-        logits = self.task_logits(weights, query_x, class_mask)
+        moments = self.query_moments(weights, support_x)
+        logits = self.task_logits(weights, query_x, class_mask, moments)
         rows = tf.cast(tf.where(task.query_mask), tf.int32)
         shape = [tf.shape(task.query_mask)[0], tf.shape(logits)[1]]
         return tf.scatter_nd(rows, logits, shape)

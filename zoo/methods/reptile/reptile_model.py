@@ -34,7 +34,7 @@ class Reptile(InnerLoopLearner):
         inner_learning_rate: step size.
         predict_steps: full-batch steps of `adapt`; by default
             `inner_steps`.
-        normalization: "support_and_query", "transductive" or "moving"; see
+        normalization: "support", "transductive" or "moving"; see
             `InnerLoopLearner`.
         value_range: (low, high) of the raw values the backbone takes.
         name: name of the model.
@@ -53,7 +53,7 @@ class Reptile(InnerLoopLearner):
         inner_batch_size: int = 10,
         inner_learning_rate: float = 0.1,
         predict_steps: int | None = None,
-        normalization: str = "support_and_query",
+        normalization: str = "support",
         value_range: tuple[float, float] | None = (0, 255),
         name: str | None = None,
         **kwargs: Any,
