@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 from metazoo.data import ClassDataset, EpisodeSampler
-from metazoo.presets import save_to_preset
+from metazoo.presets import from_preset, save_to_preset
 from metazoo.trainers.callbacks import ResumableCSVLogger
 from metazoo.trainers.checkpoint import as_json
 from metazoo.trainers.strategies import is_chief
@@ -118,6 +118,9 @@ def _builder(
 ) -> Callable[[], keras.Model]:
     def build() -> keras.Model:
         learner = recipe.build_learner(data.image_shape)
+        if recipe.initial_preset is not None:
+            initial = from_preset(recipe.initial_preset)
+            learner.set_weights(initial.get_weights())
         learner.compile(optimizer=recipe.build_optimizer())
         return learner
 

@@ -38,6 +38,8 @@ class EpisodicRecipe:
             cosine over all steps.
         global_clipnorm: bound on the norm of the outer gradient, or None.
         seed: seed of initial weights and episodes.
+        initial_preset: preset of the same learner whose weights training
+            starts from, or None for fresh weights.
     """
 
     dataset: str = "omniglot"
@@ -54,6 +56,7 @@ class EpisodicRecipe:
     first_cycle_steps: int | None = None
     global_clipnorm: float | None = None
     seed: int = 0
+    initial_preset: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses counts and rates that can't be used.

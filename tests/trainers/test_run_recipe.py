@@ -92,6 +92,17 @@ def test_overrides_and_metadata_reach_the_preset(recipe, tmp_path):
     assert found["recipe"]["steps"] == 1
 
 
+def test_training_starts_from_the_initial_preset(recipe, trained, tmp_path):
+    _, preset = trained
+    start = recipe.replace(
+        initial_preset=str(preset), steps=1, outer_learning_rate=1e-12
+    )
+    found = metazoo.from_preset(train_recipe(start, tmp_path, verbose=0))
+    expected = metazoo.from_preset(preset).trainable_variables
+    for a, b in zip(found.trainable_variables, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
 def test_unknown_override_is_refused(recipe, tmp_path):
     with pytest.raises(RecipeError, match="stepz"):
         train_recipe(recipe, tmp_path, overrides={"stepz": 1})

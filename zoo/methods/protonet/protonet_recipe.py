@@ -50,6 +50,7 @@ class ProtoNetRecipe(EpisodicRecipe):
             num_tasks=2,
             steps=10,
             first_cycle_steps=None,
+            initial_preset=None,
             filters=8,
         )
 

@@ -65,6 +65,7 @@ class ReptileRecipe(EpisodicRecipe):
             num_tasks=2,
             steps=10,
             first_cycle_steps=None,
+            initial_preset=None,
             filters=8,
             inner_steps=3,
         )
