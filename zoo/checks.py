@@ -12,6 +12,27 @@ from metazoo.errors import EpisodeError
 _NUMERIC_KINDS = "buif"
 
 
+def as_array(name: str, value: Any) -> np.ndarray:
+    """Makes an array of an argument.
+
+    Args:
+        name: argument name for error messages.
+        value: array-like.
+
+    Returns:
+        The array.
+
+    Raises:
+        EpisodeError: its rows differ in shape.
+    """
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise EpisodeError(
+            f"{name} is no array, its rows differ in shape: {error}"
+        ) from error
+
+
 def check_examples(
     name: str,
     value: Any,
@@ -34,7 +55,7 @@ def check_examples(
     Raises:
         EpisodeError: wrong rank, shape or dtype, no examples, or NaN.
     """
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.dtype.kind not in _NUMERIC_KINDS:
         raise EpisodeError(f"{name} must be numeric; got dtype {array.dtype}.")
     single = array.ndim == len(shape) + 1
@@ -79,7 +100,7 @@ def check_labels(
     Raises:
         EpisodeError: wrong shape, dtype or range.
     """
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.dtype.kind not in "ui":
         raise EpisodeError(
             f"{name} must hold integers; got dtype {array.dtype}."
@@ -102,6 +123,29 @@ def check_labels(
     return array.astype(np.int64, copy=False)
 
 
+def check_largest_label(name: str, labels: np.ndarray, limit: int) -> int:
+    """Refuses labels that can't count the classes of a task.
+
+    Args:
+        name: argument name for error messages.
+        labels: int64, none of them negative.
+        limit: labels must lie below it.
+
+    Returns:
+        The largest label.
+
+    Raises:
+        EpisodeError: a label is too large.
+    """
+    largest = int(labels.max())
+    if largest >= limit:
+        raise EpisodeError(
+            f"{name} holds the label {largest}; labels count the classes of "
+            f"a task from 0 and lie below {limit}, unless num_ways is given."
+        )
+    return largest
+
+
 def check_mask(name: str, value: Any, leading: tuple[int, ...]) -> np.ndarray:
     """Checks a mask of real examples; None means all are real.
 
@@ -118,7 +162,7 @@ def check_mask(name: str, value: Any, leading: tuple[int, ...]) -> np.ndarray:
     """
     if value is None:
         return np.ones(leading, bool)
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.shape == leading[1:] and leading[0] == 1:
         array = array[None]
     if array.shape != leading or array.dtype.kind not in "bui":

@@ -138,7 +138,16 @@ def predictions(
     Returns:
         Dicts with `file`, `class`, `label`, `probability` and
         `probabilities` (class name to probability).
+
+    Raises:
+        DataError: the model gave no number, as a server does for a support
+            set it can't learn.
     """
+    if any(value != value for row in probabilities for value in row):
+        raise DataError(
+            f"The model gave no answer for {len(class_names)} classes; it "
+            "may tell fewer apart (see its `metazoo info`)."
+        )
     rows = []
     for file, row in zip(queries.files, probabilities, strict=True):
         label = int(row.argmax())

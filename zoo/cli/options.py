@@ -6,7 +6,9 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from metazoo.cli.images import image_shape
 from metazoo.cli.quiet import load_tensorflow
+from metazoo.errors import DataError
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset
@@ -91,13 +93,20 @@ def load_data(args: argparse.Namespace, learner: Any) -> ClassDataset:
 
     Returns:
         The data set.
+
+    Raises:
+        DataError: the options don't fit, or the reader says so.
     """
     from metazoo.data import load_dataset
 
     options: dict[str, Any] = {}
     if args.dataset.startswith("folder:"):
-        height, width, channels = learner.example_shape
+        height, width, channels = image_shape(learner.example_shape)
         options = {"image_size": (height, width), "grayscale": channels == 1}
+    if args.protocol and args.dataset != "omniglot":
+        raise DataError(
+            f"--protocol is a split of omniglot; {args.dataset!r} has none."
+        )
     if args.protocol:
         options["protocol"] = args.protocol
     split = args.split

@@ -11,6 +11,7 @@ from typing import Any
 
 from metazoo.cli.options import download_progress
 from metazoo.cli.quiet import load_tensorflow
+from metazoo.errors import ServingError
 
 HELP = "serve exported models over gRPC and REST"
 EXAMPLE = "metazoo serve --model pn=models/pn --port 8500 --rest-port 8501"
@@ -51,7 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves until SIGTERM or SIGINT."""
+    """Serves until SIGTERM or SIGINT; each model has a name of its own."""
+    names = [name for name, _ in args.model]
+    if len(set(names)) < len(names):
+        raise ServingError(
+            f"--model names must differ; got {', '.join(names)}. One folder "
+            "holds all versions of a model."
+        )
     load_tensorflow(args.debug)
     from metazoo.serving import serve
 

@@ -92,6 +92,13 @@ def test_evaluate_without_data_dir_names_the_option(run, preset):
     assert "--data-dir" in err
 
 
+def test_evaluate_refuses_a_protocol_of_other_data(run, preset):
+    code, out, err = run("evaluate", "--preset", preset, "--protocol", "lake")
+    assert (code, out) == (1, "")
+    assert "--protocol" in err
+    assert "glyphs" in err
+
+
 def test_evaluate_of_an_unknown_preset_names_the_nearest(run, preset):
     code, _, err = run("evaluate", "--preset", "protonet_tiny_glyph")
     assert code == 1

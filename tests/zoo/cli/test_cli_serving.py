@@ -103,6 +103,12 @@ def test_serve_of_a_missing_folder_names_the_remedy(run, tmp_path):
     assert "metazoo export" in err
 
 
+def test_serve_refuses_one_name_for_two_folders(run):
+    code, out, err = run("serve", "--model", "m=a", "--model", "m=b")
+    assert (code, out) == (1, "")
+    assert "must differ; got m, m" in err
+
+
 @pytest.mark.parametrize("transport", ["grpc", "rest"])
 def test_predict_agrees_with_the_python_api(
     run_json, served, characters, preset_folder, transport
