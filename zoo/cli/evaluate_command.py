@@ -15,6 +15,7 @@ from metazoo.cli.options import (
     positive,
 )
 from metazoo.cli.output import ProgressBar, say
+from metazoo.errors import PresetError
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset
@@ -85,6 +86,11 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Any:
     """Evaluates, and writes the table and plots that were asked for."""
+    if args.record and not Path(args.preset).is_dir():
+        raise PresetError(
+            f"--record writes into a preset folder; {args.preset!r} is none. "
+            "Give the folder of a training run, such as runs/NAME/preset."
+        )
     learner = load_learner(args)
     dataset = load_data(args, learner)
     from metazoo.evaluation import append_csv, evaluate

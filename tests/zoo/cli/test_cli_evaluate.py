@@ -92,6 +92,12 @@ def test_evaluate_without_data_dir_names_the_option(run, preset):
     assert "--data-dir" in err
 
 
+def test_evaluate_refuses_to_record_without_a_folder(run):
+    code, out, err = run("evaluate", "--preset", "some_preset", "--record")
+    assert (code, out) == (1, "")
+    assert "'some_preset' is none" in err
+
+
 def test_evaluate_refuses_a_protocol_of_other_data(run, preset):
     code, out, err = run("evaluate", "--preset", preset, "--protocol", "lake")
     assert (code, out) == (1, "")
