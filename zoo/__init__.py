@@ -2,16 +2,20 @@
 
 Public names are imported on first use, so that ``import metazoo`` and
 ``metazoo.list_presets()`` answer without importing TensorFlow. Model classes
-go by the paper's name (``metazoo.ProtoNet``) and come from the registry.
+go by the paper's name (``metazoo.ProtoNet``) and come from the registry. Where
+Keras is imported already, they are registered with it at once, so that
+``keras.saving.load_model`` finds them.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from metazoo._lazy import resolve as _resolve
 
 if TYPE_CHECKING:
+    from metazoo.adapted import load_state
     from metazoo.base import MetaLearner
     from metazoo.data import ClassDataset, Episode, EpisodeSampler
     from metazoo.dynamics import DynamicsLearner
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     )
     from metazoo.proposer import Proposer
     from metazoo.registry import get_method, list_methods
+    from metazoo.saving import load_model
 
     __version__: str
 
@@ -62,6 +67,8 @@ __all__ = [
     "get_method",
     "list_methods",
     "list_presets",
+    "load_model",
+    "load_state",
     "save_to_preset",
     "upload_preset",
 ]
@@ -69,6 +76,7 @@ __all__ = [
 _NAMES = {
     name: module
     for module, names in {
+        "metazoo.adapted": "load_state",
         "metazoo.base": "MetaLearner",
         "metazoo.dynamics": "DynamicsLearner",
         "metazoo.episodic": "EpisodicLearner",
@@ -83,6 +91,7 @@ _NAMES = {
         ),
         "metazoo.proposer": "Proposer",
         "metazoo.registry": "get_method list_methods",
+        "metazoo.saving": "load_model",
     }.items()
     for name in names.split()
 }
@@ -127,3 +136,10 @@ def _model_class(name: str) -> type:
         if spec.class_name == name:
             return spec.load_model_class()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+if "keras" in sys.modules:
+    from metazoo.saving import register_keras_classes
+
+    register_keras_classes()
+    del register_keras_classes
