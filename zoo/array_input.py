@@ -1,4 +1,4 @@
-"""Checks of NumPy episodes handed to Keras's `fit` and `evaluate`."""
+"""Checks of NumPy episodes handed to `fit`, `evaluate` and `predict`."""
 
 from __future__ import annotations
 
@@ -30,26 +30,16 @@ def check_arrays(
         EpisodeError: a name is missing, or an array has a wrong shape,
             dtype or value.
     """
-    if not isinstance(inputs, dict) or not all(
-        isinstance(value, np.ndarray) for value in inputs.values()
-    ):
+    if not _all_arrays(inputs):
         return
     require_names(inputs)
     if query_y is None:
         raise EpisodeError("y is missing: the query labels [tasks, query].")
-    support_y, support_mask = _labels(
-        learner,
-        "support",
-        (inputs["support_x"], inputs["support_y"], inputs.get("support_mask")),
-    )
+    support_y, support_mask = _support_labels(learner, inputs)
     query_y, query_mask = _labels(
         learner, "query", (inputs["query_x"], query_y, query_mask)
     )
-    if len(support_y) != len(query_y):
-        raise EpisodeError(
-            f"support_x holds {len(support_y)} tasks and query_x "
-            f"{len(query_y)}; expected the same number."
-        )
+    _check_same_tasks(support_y, query_y)
     same = query_y[:, :, None] == support_y[:, None, :]
     known = (same & support_mask[:, None, :]).any(-1)
     lost = np.argwhere(query_mask & ~known)
@@ -59,6 +49,51 @@ def check_arrays(
             f"query_y[{task}, {query}] is {query_y[task, query]}, a class "
             "without a support example in its task."
         )
+
+
+def check_unlabelled_arrays(learner: Any, inputs: Any) -> None:
+    """Refuses NumPy episodes that prediction would quietly misread.
+
+    Args:
+        learner: an `EpisodicLearner`.
+        inputs: as for `check_arrays`.
+
+    Raises:
+        EpisodeError: a name is missing, or an array has a wrong shape,
+            dtype or value.
+    """
+    if not _all_arrays(inputs):
+        return
+    require_names(inputs)
+    support_y, _ = _support_labels(learner, inputs)
+    query_x, _ = check_examples(
+        "query_x", inputs["query_x"], learner.example_shape, learner.value_range
+    )
+    _check_same_tasks(support_y, query_x)
+
+
+def _all_arrays(inputs: Any) -> bool:
+    return isinstance(inputs, dict) and all(
+        isinstance(value, np.ndarray) for value in inputs.values()
+    )
+
+
+def _check_same_tasks(support: np.ndarray, query: np.ndarray) -> None:
+    if len(support) != len(query):
+        raise EpisodeError(
+            f"support_x holds {len(support)} tasks and query_x "
+            f"{len(query)}; expected the same number."
+        )
+
+
+def _support_labels(
+    learner: Any, inputs: dict[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    return _labels(
+        learner,
+        "support",
+        (inputs["support_x"], inputs["support_y"], inputs.get("support_mask")),
+    )
 
 
 def _labels(

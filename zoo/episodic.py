@@ -10,9 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.adapted import AdaptedModel
+from metazoo.backbone_checks import check_backbone
 from metazoo.checks import (
     check_examples,
     check_labels,
+    check_largest_label,
     check_mask,
     check_ways,
 )
@@ -53,6 +55,7 @@ class EpisodicLearner(EpisodicTraining):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        check_backbone(backbone)
         super().__init__(name=name, **kwargs)
         self.backbone = backbone
         self.num_ways = check_ways(num_ways, None)
@@ -246,7 +249,7 @@ class EpisodicLearner(EpisodicTraining):
         mask = check_mask("support_mask", support_mask, x.shape[:2])
         y = check_labels("support_y", support_y, x.shape[:2], ways, mask)
         if ways is None:
-            ways = int(y.max()) + 1
+            ways = check_largest_label("support_y", y, MAX_SERVED_WAYS) + 1
         state = self._function("adapt")(x, y, mask, ways)
         return AdaptedModel(self, state, single)
 

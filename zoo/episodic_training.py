@@ -7,7 +7,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from metazoo.array_input import check_arrays
+from metazoo.array_input import check_arrays, check_unlabelled_arrays
 from metazoo.base import MetaLearner
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
@@ -139,6 +139,23 @@ class EpisodicTraining(MetaLearner):
         """
         check_arrays(self, x, y, kwargs.get("sample_weight"))
         return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Logits of the queries of episodes; see `keras.Model.predict`.
+
+        Args:
+            x: as in `fit`.
+            *args: as in Keras.
+            **kwargs: as in Keras.
+
+        Returns:
+            float32 [tasks, query, ways].
+
+        Raises:
+            EpisodeError: arrays hold no valid episodes.
+        """
+        check_unlabelled_arrays(self, x)
+        return super().predict(x, *args, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, for `save`."""

@@ -37,12 +37,11 @@ def from_tfds(
 
     Raises:
         ImportError: tensorflow-datasets is not installed.
-        DataError: a feature is missing, or the images differ in size.
+        DataError: TFDS can't load it, a feature is missing, or the images
+            differ in size.
     """
     library = _import_tfds()
-    source, info = library.load(
-        name, split=split, data_dir=data_dir, with_info=True
-    )
+    source, info = _load(library, name, split, data_dir)
     if max_examples is not None:
         source = source.take(max_examples)
     rows = library.as_numpy(source)
@@ -58,6 +57,18 @@ def _import_tfds() -> Any:
     except ImportError as error:
         raise ImportError(
             'from_tfds needs tensorflow-datasets: pip install "metazoo[data]".'
+        ) from error
+
+
+def _load(library: Any, name: str, split: str, data_dir: Any) -> Any:
+    try:
+        return library.load(
+            name, split=split, data_dir=data_dir, with_info=True
+        )
+    except Exception as error:  # TFDS raises errors of many libraries.
+        raise DataError(
+            f"TFDS can't load {name!r}, split {split!r}, with data_dir "
+            f"{data_dir}: {type(error).__name__}: {error}"
         ) from error
 
 

@@ -67,6 +67,16 @@ def test_load_dataset_passes_a_tfds_name_on(monkeypatch):
     assert calls == [("bugs:1.0.0", "train", "root", True)]
 
 
+def test_from_tfds_names_what_could_not_be_loaded(monkeypatch):
+    def load(name, **options):
+        raise ValueError("Unknown split 'val'")
+
+    install(monkeypatch, [row(1, 0)])
+    monkeypatch.setattr(sys.modules["tensorflow_datasets"], "load", load)
+    with pytest.raises(DataError, match="'mnist', split 'val'.*Unknown split"):
+        from_tfds("mnist", "val")
+
+
 def test_from_tfds_refuses_a_missing_feature(monkeypatch):
     install(monkeypatch, [row(1, 0)])
     with pytest.raises(DataError, match="photo.*image_key"):

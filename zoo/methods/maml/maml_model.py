@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from metazoo import functional
+from metazoo.backbone_checks import check_vector_backbone
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
 from metazoo.inner_loop import InnerLoopLearner
@@ -75,6 +76,7 @@ class MAML(InnerLoopLearner):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        check_vector_backbone(backbone)
         if inner_steps < 1 or (predict_steps or 1) < 1:
             raise MetazooError(
                 "inner_steps and predict_steps must be 1 or more; got "

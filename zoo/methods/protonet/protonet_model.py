@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from metazoo.backbone_checks import check_vector_backbone
 from metazoo.data.episode import Episode
 from metazoo.episodic import EpisodicLearner
 from metazoo.losses import class_mask_of, mask_logits
@@ -41,8 +42,11 @@ class ProtoNet(EpisodicLearner):
         NIPS 2017, https://arxiv.org/abs/1703.05175
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self, backbone: keras.Model, *args: Any, **kwargs: Any
+    ) -> None:
+        check_vector_backbone(backbone)
+        super().__init__(backbone, *args, **kwargs)
         self.build()
 
     def embed(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:

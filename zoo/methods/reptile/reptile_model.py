@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from metazoo import functional
+from metazoo.backbone_checks import check_vector_backbone
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
 from metazoo.inner_loop import InnerLoopLearner
@@ -58,6 +59,7 @@ class Reptile(InnerLoopLearner):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        check_vector_backbone(backbone)
         counts = (inner_steps, inner_batch_size, predict_steps or 1)
         if min(counts) < 1:
             raise MetazooError(
