@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import tarfile
 import zipfile
@@ -14,6 +15,15 @@ from metazoo.errors import PresetError
 from metazoo.presets.format import FILE_NAMES, SIZE_LIMITS
 
 _CHUNK = 1 << 20
+_DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    # How zipfile refuses an encrypted or otherwise compressed member.
+    RuntimeError,
+)
 _MAX_MEMBERS = 16
 
 
@@ -37,8 +47,8 @@ def extract_preset(archive: Path, target: Path) -> None:
         for path, file in read(archive):
             name = _member_name(archive, path, seen)
             _copy(archive, name, file, target / name)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError) as bad:
-        raise PresetError(f"{archive.name} is damaged: {bad}") from bad
+    except _DAMAGED as bad:
+        raise PresetError(f"{archive.name} can't be read: {bad}") from bad
 
 
 def _member_name(archive: Path, path: str, seen: dict[str, str]) -> str:

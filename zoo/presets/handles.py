@@ -87,8 +87,11 @@ def parse_handle(text: str | os.PathLike[str]) -> Handle:
     if "://" not in text:
         bare = PRESET_NAME.fullmatch(text) is not None
         return Handle("name" if bare else "local", text)
-    address, fragment = urldefrag(text)
-    scheme = urlsplit(address).scheme
+    try:
+        address, fragment = urldefrag(text)
+        scheme = urlsplit(address).scheme
+    except ValueError as error:
+        raise PresetError(f"handle: got {text!r}: {error}") from error
     sha256 = _parse_hash(text, fragment)
     if scheme in ("https", "http"):
         return _web_handle(text, address, sha256)

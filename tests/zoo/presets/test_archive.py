@@ -127,9 +127,24 @@ def test_extract_damaged_archive_refused(packed, fake, target, cut):
     archive = packed(files_of(fake))
     content = archive.read_bytes()
     archive.write_bytes(content[: int(len(content) * cut)])
-    with pytest.raises(PresetError, match="damaged|missing"):
+    with pytest.raises(PresetError, match="can't be read|missing"):
         extract_preset(archive, target)
         verify_directory(target)
+
+
+@pytest.mark.parametrize("field", ["encrypted", "method"])
+def test_extract_member_zipfile_refuses_is_named(tmp_path, target, field):
+    archive = tmp_path / "x.zip"
+    pack_zip(archive, [("config.json", b"{}")])
+    content = bytearray(archive.read_bytes())
+    directory = content.index(b"PK\x01\x02")
+    # Flags and compression method, of the member and of the directory.
+    for place in (6, directory + 8):
+        place += 0 if field == "encrypted" else 2
+        content[place] = 1 if field == "encrypted" else 97
+    archive.write_bytes(content)
+    with pytest.raises(PresetError, match="x.zip can't be read"):
+        extract_preset(archive, target)
 
 
 def test_fetch_archive_handle(web, packed, fake):

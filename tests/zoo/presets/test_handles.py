@@ -56,6 +56,7 @@ def test_parse_known_form_gives_handle(text, scheme, location, sha256):
         "a\0b",
         "s3://bucket/x",
         "file:///etc",
+        "https://[::1/metadata.json",
         "hf://repo",
         "hf://a/b/c",
         "hf://../b",
