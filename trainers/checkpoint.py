@@ -18,6 +18,7 @@ import ml_dtypes
 import numpy as np
 
 from metazoo.errors import CheckpointError, TrainingError
+from metazoo.presets.cache import replace_directory
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -86,10 +87,8 @@ class CheckpointFolder:
         temporary.mkdir()
         _write_files(temporary, checkpoint)
         target = self.directory / f"{_PREFIX}{checkpoint.step:010d}"
-        if target.exists():
-            self._remove(target)
-        os.rename(temporary, target)
-        _fsync(self.directory)
+        # In one step, also over an older one of the same step.
+        replace_directory(temporary, target)
         for path in self.paths()[: -self.keep]:
             self._remove(path)
         return target

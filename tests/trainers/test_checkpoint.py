@@ -54,6 +54,21 @@ def test_same_step_can_be_written_again(folder):
     assert folder.latest().step == 300
 
 
+def test_same_step_never_leaves_its_place_empty(folder, monkeypatch):
+    target = folder.paths()[-1]
+    was_there = []
+    remove = shutil.rmtree
+
+    def watch(path, *args, **kwargs):
+        was_there.append(target.exists())
+        remove(path, *args, **kwargs)
+
+    monkeypatch.setattr(shutil, "rmtree", watch)
+    folder.write(make(300))
+    assert was_there
+    assert all(was_there)
+
+
 def test_empty_folder_has_none(tmp_path):
     assert CheckpointFolder(tmp_path / "absent").latest() is None
 
