@@ -104,7 +104,8 @@ def guarded(
 
     Without `tf.ensure_shape` as the first operation on every input, a wrong
     rank aborts the whole server process in oneDNN, and a wrong size may be
-    answered silently.
+    answered silently; without the check of the tasks axis, one task is
+    broadcast against several and answered silently too.
 
     Args:
         signature: The signature.
@@ -118,7 +119,7 @@ def guarded(
             name: tf.ensure_shape(inputs[name], spec.shape, name=f"{name}_is")
             for name, spec in signature.inputs.items()
         }
-        outputs = signature.fn(**checked)
+        outputs = signature.fn(**_as_many_tasks(checked))
         if set(outputs) != set(signature.outputs):
             raise ExportError(
                 f"signature {signature.name!r} returns {sorted(outputs)}; "
@@ -127,6 +128,19 @@ def guarded(
         return {name: outputs[name] for name in signature.outputs}
 
     return endpoint
+
+
+def _as_many_tasks(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Refuses inputs of different numbers of tasks; servers don't look."""
+    counts = [tf.shape(value)[0] for value in inputs.values()]
+    checks = [
+        tf.debugging.assert_equal(
+            count, counts[0], f"{name} has another number of tasks"
+        )
+        for name, count in zip(inputs, counts, strict=True)
+    ]
+    with tf.control_dependencies(checks[1:]):
+        return {name: tf.identity(value) for name, value in inputs.items()}
 
 
 def _write_info(

@@ -126,18 +126,27 @@ def _compare_floats(what: str, value: np.ndarray, wanted: np.ndarray) -> None:
 def _check_guards(
     session: SavedModelSession, signature: Signature, inputs: Arrays
 ) -> None:
-    for name in signature.inputs:
-        wrong = {**inputs, name: inputs[name][np.newaxis]}
-        try:
-            session.run(signature.name, wrong)
-        except tf.errors.InvalidArgumentError:
-            continue
-        except tf.errors.OpError as error:
-            raise ExportError(
-                f"signature {signature.name!r}: a wrong rank of {name!r} "
-                f"ends in {type(error).__name__}; expected INVALID_ARGUMENT"
-            ) from error
-        raise ExportError(
-            f"signature {signature.name!r}: a wrong rank of {name!r} is "
-            "not refused"
+    for name, value in inputs.items():
+        wrong = {**inputs, name: value[np.newaxis]}
+        _check_refused(
+            session, signature.name, wrong, f"wrong rank of {name!r}"
         )
+        if len(inputs) > 1:
+            fewer = {**inputs, name: value[:1]}
+            what = f"smaller number of tasks of {name!r}"
+            _check_refused(session, signature.name, fewer, what)
+
+
+def _check_refused(
+    session: SavedModelSession, signature: str, inputs: Arrays, what: str
+) -> None:
+    try:
+        session.run(signature, inputs)
+    except tf.errors.InvalidArgumentError:
+        return
+    except tf.errors.OpError as error:
+        raise ExportError(
+            f"signature {signature!r}: a {what} ends in "
+            f"{type(error).__name__}; expected INVALID_ARGUMENT"
+        ) from error
+    raise ExportError(f"signature {signature!r}: a {what} is not refused")

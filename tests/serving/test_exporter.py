@@ -152,6 +152,13 @@ def test_gate_refuses_missing_guard(tmp_path, monkeypatch):
     assert_nothing_left(tmp_path)
 
 
+def test_gate_refuses_one_task_beside_several(learner, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporter, "_as_many_tasks", lambda inputs: inputs)
+    with pytest.raises(ExportError, match="number of tasks .* not refused"):
+        export(learner, tmp_path)
+    assert_nothing_left(tmp_path)
+
+
 def test_gate_refuses_nan(tmp_path):
     learner = OneSignature(lambda x: {"y": x / (x - x)})
     with pytest.raises(ExportError, match="NaN"):
