@@ -13,11 +13,15 @@ import grpc
 import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
     model_management_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
+    regression_pb2,
 )
 
 from metazoo.errors import ServingError
@@ -158,10 +162,12 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def Classify(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Refuses: an episode is more than one input tensor."""
         self._refuse(request.model_spec, context)
+        return classification_pb2.ClassificationResponse()
 
     def Regress(self, request: Any, context: Any) -> Any:  # noqa: N802
         """Refuses: an episode is more than one input tensor."""
         self._refuse(request.model_spec, context)
+        return regression_pb2.RegressionResponse()
 
     def MultiInference(  # noqa: N802
         self, request: Any, context: Any
@@ -169,6 +175,7 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
         """Refuses: an episode is more than one input tensor."""
         spec = request.tasks[0].model_spec if request.tasks else None
         self._refuse(spec, context)
+        return inference_pb2.MultiInferenceResponse()
 
     def _refuse(self, spec: Any, context: Any) -> None:
         _, code = answer(context, lambda: self._check_model(spec))
@@ -202,14 +209,14 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
                 self._core, selector.name, selector.version
             ),
         )
-        return response
+        return response or get_model_status_pb2.GetModelStatusResponse()
 
     def HandleReloadConfigRequest(  # noqa: N802
         self, request: Any, context: Any
     ) -> Any:
         """Replaces the whole list of models."""
         response, _ = answer(context, lambda: self._reload(request, context))
-        return response
+        return response or model_management_pb2.ReloadConfigResponse()
 
     def _reload(self, request: Any, context: Any) -> Any:
         configs = read_config(request.config)

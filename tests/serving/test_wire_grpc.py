@@ -150,8 +150,15 @@ def test_bad_state_is_named(stub, request_inputs):
     assert "'prototypes'" in text
 
 
-def test_unequal_tasks_end_in_a_status(stub, request_inputs):
-    request_inputs["query_x"] = request_inputs["query_x"][:1]
+@pytest.mark.parametrize("name", ["support_x", "support_y", "query_x"])
+def test_one_task_beside_several_is_not_broadcast(stub, request_inputs, name):
+    request_inputs[name] = request_inputs[name][:1]
+    code, text = refused(stub.Predict, make_request(request_inputs))
+    assert code == "INVALID_ARGUMENT"
+    assert "number of tasks" in text
+
+
+def test_labels_that_do_not_fit_examples_are_invalid(stub, request_inputs):
     request_inputs["support_y"] = request_inputs["support_y"][:, :4]
     code, _ = refused(stub.Predict, make_request(request_inputs))
     assert code == "INVALID_ARGUMENT"
@@ -263,7 +270,7 @@ def test_metadata_wants_exactly_signature_def(stub, fields):
     assert code == "INVALID_ARGUMENT"
 
 
-def test_classify_regress_and_multi_inference_are_refused(stub):
+def test_classify_regress_and_multi_inference_are_refused(stub, caplog):
     classify = classification_pb2.ClassificationRequest()
     regress = regression_pb2.RegressionRequest()
     multi = inference_pb2.MultiInferenceRequest()
@@ -276,9 +283,10 @@ def test_classify_regress_and_multi_inference_are_refused(stub):
     ):
         answer = refused(call, request)
         assert answer == ("INVALID_ARGUMENT", "Expected one input Tensor.")
+    assert "Exception serializing" not in caplog.text
 
 
-def test_status_of_version_and_unknowns(models):
+def test_status_of_version_and_unknowns(models, caplog):
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "linear"
     request.model_spec.version_label = "ignored"
@@ -288,6 +296,7 @@ def test_status_of_version_and_unknowns(models):
     assert refused(models.GetModelStatus, request)[0] == "NOT_FOUND"
     request.model_spec.name = "nope"
     assert refused(models.GetModelStatus, request)[0] == "NOT_FOUND"
+    assert "Exception serializing" not in caplog.text
 
 
 @pytest.mark.parametrize(
