@@ -139,6 +139,13 @@ def test_unloading_waits_for_requests(managed, base, request_inputs):
     assert states(manager) == {2: "AVAILABLE", 1: "END"}
 
 
+def wait_until(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_hot_swap_drops_no_request(learner, new_learner, tmp_path, episode):
     base = tmp_path / "linear"
     export(learner, base)
@@ -154,7 +161,7 @@ def test_hot_swap_drops_no_request(learner, new_learner, tmp_path, episode):
         while not stop.is_set():
             logits = client.adapt_predict(*arguments)["logits"]
             close = [np.allclose(logits, e, atol=1e-4) for e in expected]
-            seen.add(close.index(True))
+            seen.add((clients.index(client), close.index(True)))
 
     with EmbeddedServer(
         {"linear": base}, port=0, rest_port=0, poll_interval=0.1
@@ -174,20 +181,14 @@ def test_hot_swap_drops_no_request(learner, new_learner, tmp_path, episode):
         threads = [threading.Thread(target=guarded, args=(c,)) for c in clients]
         for thread in threads:
             thread.start()
-        time.sleep(0.2)
+        wait_until(lambda: len(seen) == 2 or failures)
         export(other, base)
-        deadline = time.monotonic() + 20
-        while clients[0].status()[0]["state"] != "AVAILABLE" or (
-            len(clients[0].status()) < 2
-        ):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        time.sleep(0.3)
+        wait_until(lambda: len(seen) == 4 or failures)
         stop.set()
         for thread in threads:
             thread.join()
     assert failures == []
-    assert seen == {0, 1}
+    assert seen == {(0, 0), (0, 1), (1, 0), (1, 1)}
 
 
 def test_reload_replaces_list_of_models(base, tmp_path):
