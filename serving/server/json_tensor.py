@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -203,18 +203,35 @@ def _bytes_array(value: Any, info: TensorInfo) -> np.ndarray:
             '{"b64": "..."} objects'
         )
 
-    nested = convert(value)
-    array = np.empty(_shape(nested), dtype=object)
-    for index in np.ndindex(array.shape):
-        item = nested
-        for position in index:
-            if not isinstance(item, list) or position >= len(item):
-                raise invalid(f"input tensor {info.name!r} is ragged")
-            item = item[position]
-        if isinstance(item, list):
-            raise invalid(f"input tensor {info.name!r} is ragged")
-        array[index] = item
-    return array
+    try:
+        nested = convert(value)
+    except RecursionError as error:
+        raise invalid(
+            f"input tensor {info.name!r} is nested too deep"
+        ) from error
+    shape = _shape(nested)
+    if info.shape is not None and len(shape) != len(info.shape):
+        raise invalid(
+            f"input tensor {info.name!r} has {len(shape)} axes; expected "
+            f"{len(info.shape)}"
+        )
+    # Flat first: a shape read off the first elements may be any size.
+    flat = list(_flatten(nested, shape, info.name))
+    array = np.empty(len(flat), dtype=object)
+    array[:] = flat
+    return array.reshape(shape)
+
+
+def _flatten(nested: Any, shape: tuple[int, ...], name: str) -> Iterator[bytes]:
+    if isinstance(nested, list) != bool(shape) or (
+        shape and len(nested) != shape[0]
+    ):
+        raise invalid(f"input tensor {name!r} is ragged")
+    if not shape:
+        yield nested
+        return
+    for item in nested:
+        yield from _flatten(item, shape[1:], name)
 
 
 def _shape(nested: Any) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -76,6 +77,27 @@ def test_bytes_come_as_text_or_base64():
 def test_bad_bytes_are_refused(bad):
     with pytest.raises(StatusError, match="'x'"):
         decode({"inputs": {"x": bad}}, one_input("string"))
+
+
+def test_ragged_bytes_allocate_nothing():
+    # The first row promises 10**8 strings; a thousand are there.
+    rows = [["a"] * 1000] + [[]] * 10**5
+    info = TensorInfo("x", "string", (None, None))
+    tracemalloc.start()
+    with pytest.raises(StatusError, match="'x' is ragged"):
+        json_tensor.to_array(rows, info)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**26
+
+
+def test_deep_bytes_are_refused():
+    deep = "a"
+    for _ in range(5000):
+        deep = [deep]
+    info = one_input("string").inputs["x"]
+    with pytest.raises(StatusError, match="'x'"):
+        json_tensor.to_array(deep, info)
 
 
 def test_bytes_outputs_are_marked_by_name():
