@@ -21,7 +21,7 @@ from metazoo.checks import (
 from metazoo.data.episode import Episode
 from metazoo.episodic_training import EpisodicTraining
 from metazoo.errors import EpisodeError
-from metazoo.faults import any_not_finite, spoil_all
+from metazoo.faults import any_not_finite, spoil_all, tasks_not_finite
 from metazoo.signature import Signature
 
 # A larger label on the wire would make the server allocate a column for it.
@@ -422,6 +422,14 @@ class EpisodicLearner(EpisodicTraining):
     def _serve_adapt(
         self, support_x: tf.Tensor, support_y: tf.Tensor
     ) -> dict[str, tf.Tensor]:
+        fits = tf.debugging.assert_equal(
+            tf.shape(support_y)[1],
+            tf.shape(support_x)[1],
+            "support_y holds another number of examples than support_x",
+        )
+        # A session drops a check that nothing depends on.
+        with tf.control_dependencies([fits]):
+            support_y = tf.identity(support_y)
         limit = self.num_ways or MAX_SERVED_WAYS
         wrong = tf.reduce_any((support_y < 0) | (support_y >= limit), -1)
         wrong |= any_not_finite(support_x)
@@ -437,8 +445,12 @@ class EpisodicLearner(EpisodicTraining):
         self, query_x: tf.Tensor, **state: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         outputs = self._predict(query_x, state)
-        wrong = any_not_finite(query_x)
-        return spoil_all(outputs, wrong)
+        # The logits tell of a state that is itself of a wrong task.
+        wrong = tasks_not_finite([query_x, outputs["logits"]])
+        # A class has no NaN: -1 keeps who reads nothing else from harm.
+        nothing = -tf.ones_like(outputs["classes"])
+        classes = tf.where(wrong[:, None], nothing, outputs["classes"])
+        return spoil_all({**outputs, "classes": classes}, wrong)
 
     def _serve_adapt_predict(
         self, support_x: tf.Tensor, support_y: tf.Tensor, query_x: tf.Tensor

@@ -318,6 +318,10 @@ def test_faulty_task_is_nan_and_spoils_no_other(
     support = (tf.constant(x), tf.constant(y))
     served = learner._serve_adapt_predict(*support, task.query_x)
     good = learner._serve_adapt_predict(*task[:3])
+    assert (served["classes"][1] == -1).numpy().all()
+    np.testing.assert_array_equal(
+        served["classes"].numpy()[::2], good["classes"].numpy()[::2]
+    )
     for name in ("probabilities", "logits"):
         assert np.isnan(served[name][1]).all()
         for t in (0, 2):
@@ -348,6 +352,19 @@ def test_nan_query_spoils_its_own_task_only(learner, new_episode, tensors):
     served = learner._serve_predict(tf.constant(query_x), **state)
     assert np.isnan(served["probabilities"][0]).all()
     assert np.isfinite(served["probabilities"][1]).all()
+    assert (served["classes"][0] == -1).numpy().all()
+    assert (served["classes"][1] >= 0).numpy().all()
+
+
+@pytest.mark.parametrize("method", ["ProtoNet", "MAML", "Reptile"])
+@pytest.mark.parametrize("labels", [1, 4])
+def test_too_few_labels_on_the_wire_are_refused(
+    new_backbone, new_episode, tensors, method, labels
+):
+    learner = vector_learner(new_backbone(), method)
+    task = tensors(new_episode(num_tasks=2))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="support_y"):
+        learner._serve_adapt(task.support_x, task.support_y[:, :labels])
 
 
 class WithEmbed(metazoo.EpisodicLearner):
