@@ -112,7 +112,8 @@ def _check_class(
 def _deserialize(directory: Path, config: Any, spec: MethodSpec) -> Any:
     try:
         learner = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    except (TypeError, ValueError, KeyError) as error:
+    except Exception as error:
+        # A config of somebody else may fail anywhere in a constructor.
         raise PresetError(
             f"{directory}: {CONFIG_NAME} makes no {spec.class_name}: {error}"
         ) from error
