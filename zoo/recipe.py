@@ -74,10 +74,16 @@ class EpisodicRecipe:
                 f"first_cycle_steps must lie between 0 and steps "
                 f"({self.steps}); got {first!r}."
             )
-        if not self.outer_learning_rate > 0:
+        for name in ("outer_learning_rate", "final_learning_rate_scale"):
+            rate = getattr(self, name)
+            if not isinstance(rate, (int, float)) or not rate > 0:
+                raise RecipeError(
+                    f"{name} must be a positive number; got {rate!r}."
+                )
+        clip = self.global_clipnorm
+        if clip is not None and not isinstance(clip, (int, float)):
             raise RecipeError(
-                "outer_learning_rate must be positive; got "
-                f"{self.outer_learning_rate!r}."
+                f"global_clipnorm must be a number or None; got {clip!r}."
             )
 
     def build_learner(self, example_shape: tuple[int, ...]) -> EpisodicLearner:
