@@ -37,6 +37,8 @@ def test_replace_changes_a_copy():
         {"steps": 1.5},
         {"outer_learning_rate": 0.0},
         {"outer_learning_rate": float("nan")},
+        {"outer_learning_rate": "abc"},
+        {"global_clipnorm": "abc"},
     ],
 )
 def test_unusable_field_is_named(change):
