@@ -115,7 +115,9 @@ class Client:
             StatusError: The server refused or could not be reached.
         """
         inputs, single = self._support(support_x, support_y)
-        return RemoteAdapted(self, self._call(ADAPT, inputs), single)
+        state = self._call(ADAPT, inputs)
+        _refuse_spoiled("support_y", state)
+        return RemoteAdapted(self, state, single)
 
     def adapt_predict(
         self, support_x: Any, support_y: Any, query_x: Any
@@ -141,6 +143,7 @@ class Client:
             "query_x", query_x, self._example_shape()
         )
         outputs = self._call(self._signature_name, inputs)
+        _refuse_spoiled("support_y", outputs)
         return {k: v[0] if single else v for k, v in outputs.items()}
 
     def adapted(
@@ -173,7 +176,9 @@ class Client:
         """
         examples, _ = check_examples("query_x", query_x, self._example_shape())
         arrays = {name: np.asarray(value) for name, value in state.items()}
-        return self._call(PREDICT, {"query_x": examples, **arrays})
+        outputs = self._call(PREDICT, {"query_x": examples, **arrays})
+        _refuse_spoiled("state", outputs)
+        return outputs
 
     def metadata(self) -> dict[str, SignatureInfo]:
         """Describes the model's signatures, as the server has them now.
@@ -248,6 +253,18 @@ class Client:
                 f"the model has no signature {name!r}; it has {sorted(known)}"
             )
         return known[name]
+
+
+def _refuse_spoiled(cause: str, outputs: Mapping[str, np.ndarray]) -> None:
+    """A server answers a task it can't make sense of with NaN."""
+    for value in outputs.values():
+        if value.dtype.kind == "f" and np.isnan(value).any():
+            tasks = np.isnan(value.reshape(len(value), -1)).any(1)
+            raise EpisodeError(
+                f"{cause} does not fit the served model in tasks "
+                f"{np.flatnonzero(tasks).tolist()}: a label is beyond its "
+                "classes, or a state holds NaN."
+            )
 
 
 def _problem(

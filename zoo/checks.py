@@ -70,10 +70,12 @@ def check_examples(
         raise EpisodeError(
             f"{name} is empty: shape {np.shape(value)} holds no example."
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise EpisodeError(f"{name} holds NaN or infinite values.")
     _warn_if_scaled(name, array, value_range)
-    return array.astype(np.float32, copy=False), single
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32, copy=False)
+    if not np.isfinite(array).all():
+        raise EpisodeError(f"{name} holds NaN or infinite values (as float32).")
+    return array, single
 
 
 def check_labels(

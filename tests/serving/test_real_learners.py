@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from metazoo.errors import EpisodeError
 from metazoo.layers import conv4
 from metazoo.methods.protonet.protonet_model import ProtoNet
 from metazoo.serving import Client, EmbeddedServer, export
@@ -58,3 +59,17 @@ def test_remote_state_predicts_at_home(protonet, protonet_server):
         served = remote.predict(query_x)
     at_home = protonet.adapted(remote.state).predict(query_x)
     np.testing.assert_allclose(at_home, served, atol=1e-5)
+
+
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+def test_label_beyond_the_served_ways_is_refused(protonet_server, transport):
+    support_x = np.full((2, 5, 28, 28, 1), 100.0)
+    labels = np.array([[0, 1, 2, 3, 4], [0, 1, 2, 3, 10**6]])
+    port = getattr(
+        protonet_server, "port" if transport == "grpc" else "rest_port"
+    )
+    with Client(f"127.0.0.1:{port}", "protonet", transport) as client:
+        with pytest.raises(EpisodeError, match=r"support_y .* tasks \[1\]"):
+            client.adapt_predict(support_x, labels, support_x)
+        with pytest.raises(EpisodeError, match=r"support_y .* tasks \[1\]"):
+            client.adapt(support_x, labels)

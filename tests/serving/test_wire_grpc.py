@@ -46,14 +46,14 @@ def make_request(inputs, name="linear", signature=""):
     return request
 
 
-def refused(call, request, timeout=10.0):
+def refused(call, request, timeout=60.0):
     with pytest.raises(grpc.RpcError) as caught:
         call(request, timeout=timeout)
     return caught.value.code().name, caught.value.details()
 
 
 def test_predict_fills_model_spec_and_typed_fields(stub, request_inputs):
-    response = stub.Predict(make_request(request_inputs), timeout=10)
+    response = stub.Predict(make_request(request_inputs), timeout=60)
     assert response.model_spec.name == "linear"
     assert response.model_spec.version.value == 1
     assert response.model_spec.signature_name == "serving_default"
@@ -65,7 +65,7 @@ def test_predict_fills_model_spec_and_typed_fields(stub, request_inputs):
 
 def test_predict_reads_typed_fields(stub, request_inputs):
     request = make_request(request_inputs)
-    expected = stub.Predict(request, timeout=10)
+    expected = stub.Predict(request, timeout=60)
     for name, field in (
         ("support_x", "float_val"),
         ("support_y", "int64_val"),
@@ -74,13 +74,13 @@ def test_predict_reads_typed_fields(stub, request_inputs):
         proto = request.inputs[name]
         proto.tensor_content = b""
         getattr(proto, field).extend(request_inputs[name].ravel().tolist())
-    assert stub.Predict(request, timeout=10).outputs == expected.outputs
+    assert stub.Predict(request, timeout=60).outputs == expected.outputs
 
 
 def test_output_filter_selects(stub, request_inputs):
     request = make_request(request_inputs)
     request.output_filter.append("classes")
-    assert list(stub.Predict(request, timeout=10).outputs) == ["classes"]
+    assert list(stub.Predict(request, timeout=60).outputs) == ["classes"]
 
 
 @pytest.mark.parametrize("names", [["nope"], ["classes", "classes"]])
@@ -135,7 +135,7 @@ def test_bad_tensor_is_named_and_server_lives(
     code, text = refused(stub.Predict, make_request(request_inputs))
     assert code == "INVALID_ARGUMENT"
     assert repr(name) in text
-    stub.Predict(good, timeout=10)
+    stub.Predict(good, timeout=60)
 
 
 def test_bad_state_is_named(stub, request_inputs):
@@ -252,7 +252,7 @@ def test_metadata_packs_signature_defs(stub):
     request = get_model_metadata_pb2.GetModelMetadataRequest()
     request.model_spec.name = "linear"
     request.metadata_field.append("signature_def")
-    response = stub.GetModelMetadata(request, timeout=10)
+    response = stub.GetModelMetadata(request, timeout=60)
     found = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(found)
     definition = found.signature_def["serving_default"]
@@ -290,7 +290,7 @@ def test_status_of_version_and_unknowns(models, caplog):
     request = get_model_status_pb2.GetModelStatusRequest()
     request.model_spec.name = "linear"
     request.model_spec.version_label = "ignored"
-    (entry,) = models.GetModelStatus(request, timeout=10).model_version_status
+    (entry,) = models.GetModelStatus(request, timeout=60).model_version_status
     assert (entry.version, entry.state) == (1, 30)
     request.model_spec.version.value = 7
     assert refused(models.GetModelStatus, request)[0] == "NOT_FOUND"
@@ -322,7 +322,7 @@ def test_bad_reload_changes_nothing(
             }
         )
     assert refused(models.HandleReloadConfigRequest, request)[0] == expected
-    stub.Predict(make_request(request_inputs), timeout=10)
+    stub.Predict(make_request(request_inputs), timeout=60)
 
 
 @pytest.mark.parametrize("service", ["", "ModelService", "PredictionService"])

@@ -43,6 +43,7 @@ def test_tasks_axis_is_kept():
         (np.zeros((2, 0, 2)), "empty"),
         (np.array([[1.0, np.nan]]), "NaN or infinite"),
         (np.array([[1.0, -np.inf]]), "NaN or infinite"),
+        (np.array([[1.0, 1e300]]), "NaN or infinite"),
     ],
 )
 def test_bad_examples_are_named(value, message):
