@@ -26,11 +26,9 @@ KILLS = int(os.environ.get("METAZOO_KILLS", "3"))
 
 @pytest.fixture(scope="module")
 def context():
-    """Processes that start with TensorFlow imported, but not initialised."""
+    """Fresh processes: a fork of one that imported TensorFlow may hang."""
     sys.path.insert(0, str(HERE))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["metazoo.trainers.run_recipe"])
-    yield context
+    yield multiprocessing.get_context("spawn")
     sys.path.remove(str(HERE))
 
 
@@ -48,14 +46,21 @@ def start(context, data, output):
     assert spec is not None
     import resume_child
 
-    started, ended = context.Event(), context.Event()
+    # Without a lock, which a killed process would hold for ever.
+    done = context.RawValue("i", 0)
     process = context.Process(
-        target=resume_child.train,
-        args=(str(data), str(output), started, ended),
+        target=resume_child.train, args=(str(data), str(output), done)
     )
     process.start()
-    assert started.wait(120), "training did not start"
-    return process, ended
+    return process, done
+
+
+def wait_for(process, done, step: int) -> None:
+    deadline = time.monotonic() + 120
+    while done.value < step:
+        assert process.is_alive(), "training ended early"
+        assert time.monotonic() < deadline, f"step {step} was not reached"
+        time.sleep(0.001)
 
 
 def finish(process) -> None:
@@ -71,19 +76,16 @@ def last_step(output: Path) -> int:
 @pytest.mark.slow
 def test_killed_training_resumes_bit_identically(context, data, tmp_path):
     begin = time.monotonic()
-    process, ended = start(context, data, tmp_path / "whole")
-    stepping = time.monotonic()
-    assert ended.wait(120)
-    duration = time.monotonic() - stepping
-    finish(process)
+    finish(start(context, data, tmp_path / "whole")[0])
 
     cut = tmp_path / "cut"
     rng = random.Random(5)
     killed_at = []
-    for _ in range(KILLS):
-        process, _ = start(context, data, cut)
-        # Short enough that all the kills come before the run's end.
-        time.sleep(rng.uniform(0, duration / KILLS))
+    # Far enough from the end that no run gets there before it is killed.
+    for step in sorted(rng.sample(range(1, STEPS - 60), KILLS)):
+        process, done = start(context, data, cut)
+        wait_for(process, done, step)
+        time.sleep(rng.uniform(0, 0.02))
         process.kill()
         process.join()
         killed_at.append((process.exitcode, last_step(cut)))
