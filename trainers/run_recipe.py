@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from metazoo.data import ClassDataset, EpisodeSampler
 from metazoo.presets import from_preset, save_to_preset
+from metazoo.trainers.best_weights import BestWeights
 from metazoo.trainers.callbacks import ResumableCSVLogger
 from metazoo.trainers.checkpoint import as_json
 from metazoo.trainers.strategies import is_chief
@@ -28,6 +29,7 @@ LOG_NAME = "log.csv"
 MODEL_NAME = "model.keras"
 PRESET_NAME = "preset"
 CHECKPOINTS_NAME = "checkpoints"
+BEST_NAME = "best.npz"
 STEPS_PER_EPOCH = 500
 # Validation episodes are the same for every recipe and seed.
 VALIDATION_SEED = 12345
@@ -98,8 +100,10 @@ def train_recipe(
     if chief:
         output.mkdir(parents=True, exist_ok=True)
         callbacks = [*callbacks, ResumableCSVLogger(output / LOG_NAME)]
+        if recipe.keep_best:
+            callbacks.append(BestWeights(output / BEST_NAME))
     trainer.fit(
-        _sampler(recipe, data),
+        recipe.training_source(data),
         num_tasks=recipe.num_tasks,
         steps=recipe.steps,
         steps_per_epoch=STEPS_PER_EPOCH,
@@ -125,16 +129,6 @@ def _builder(
         return learner
 
     return build
-
-
-def _sampler(recipe: EpisodicRecipe, data: ClassDataset) -> EpisodeSampler:
-    return EpisodeSampler(
-        data,
-        num_ways=recipe.num_ways,
-        num_shots=recipe.num_shots,
-        num_queries=recipe.num_queries,
-        seed=recipe.seed,
-    )
 
 
 def _validation(
@@ -187,12 +181,11 @@ def _metadata(
     recipe: EpisodicRecipe, data: ClassDataset, learner: keras.Model
 ) -> dict[str, Any]:
     settings = _settings(recipe)
-    names = ("num_ways", "num_shots", "num_queries", "num_tasks")
     low_high = learner.value_range
     return {
         "dataset": data.name,
         "recipe": settings,
-        "episode": {name: settings[name] for name in names},
+        "episode": as_json(recipe.task_setting()),
         "input_spec": {
             "shape": list(learner.example_shape),
             "dtype": "float32",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import tensorflow as tf
 
 from metazoo.data.episode import Episode
-from metazoo.data.sampler import EpisodeSampler
 from metazoo.errors import TrainingError
 
 
@@ -39,13 +38,24 @@ class EpisodeSource(Protocol):
         """What a resumed run must have in common with the first."""
 
 
+@runtime_checkable
+class NumberedTasks(Protocol):
+    """Tasks that are known by their number, as an `EpisodeSampler`'s."""
+
+    def tasks(self, start: Any, count: int) -> Episode:
+        """Returns the tasks number start to start + count - 1."""
+
+    def identity(self) -> dict[str, Any]:
+        """What two runs on the same tasks have in common, in JSON types."""
+
+
 def as_source(source: Any) -> EpisodeSource:
     """Wraps what a user passes.
 
     Args:
-        source: an `EpisodeSampler`, a `tf.data.Dataset` of episodes, or a
-            function without arguments that returns a `tf.data.Dataset` or
-            an iterable of `Episode`s.
+        source: an `EpisodeSampler` or what else numbers its tasks, a
+            `tf.data.Dataset` of episodes, or a function without arguments
+            that returns a `tf.data.Dataset` or an iterable of `Episode`s.
 
     Returns:
         The source.
@@ -53,7 +63,7 @@ def as_source(source: Any) -> EpisodeSource:
     Raises:
         TrainingError: it is none of these.
     """
-    if isinstance(source, EpisodeSampler):
+    if isinstance(source, NumberedTasks):
         return SamplerSource(source)
     if isinstance(source, tf.data.Dataset):
         return StreamSource(lambda: source)
@@ -72,7 +82,7 @@ class SamplerSource:
     Resuming needs no replay, and the split over replicas changes no task.
     """
 
-    def __init__(self, sampler: EpisodeSampler) -> None:
+    def __init__(self, sampler: NumberedTasks) -> None:
         """Takes the sampler."""
         self.sampler = sampler
 
@@ -96,17 +106,7 @@ class SamplerSource:
 
     def identity(self) -> dict[str, Any]:
         """See `EpisodeSource`."""
-        data = self.sampler.data
-        return {
-            "kind": "sampler",
-            "seed": self.sampler.seed,
-            "num_ways": list(self.sampler.ways_range),
-            "num_shots": list(self.sampler.shots_range),
-            "num_queries": self.sampler.num_queries,
-            "dataset": data.name,
-            "split": data.split,
-            "fingerprint": data.fingerprint,
-        }
+        return self.sampler.identity()
 
 
 class StreamSource:

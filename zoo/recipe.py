@@ -40,6 +40,8 @@ class EpisodicRecipe:
         seed: seed of initial weights and episodes.
         initial_preset: preset of the same learner whose weights training
             starts from, or None for fresh weights.
+        keep_best: the preset gets the weights of the epoch with the best
+            validation accuracy instead of the last ones.
     """
 
     dataset: str = "omniglot"
@@ -57,6 +59,7 @@ class EpisodicRecipe:
     global_clipnorm: float | None = None
     seed: int = 0
     initial_preset: str | None = None
+    keep_best: bool = False
 
     def __post_init__(self) -> None:
         """Refuses counts and rates that can't be used.
@@ -129,6 +132,31 @@ class EpisodicRecipe:
 
         data = load_dataset(self.dataset, data_dir, split or self.split)
         return data.with_rotations() if self.rotations else data
+
+    def training_source(self, data: ClassDataset) -> Any:
+        """Makes what training draws its tasks from.
+
+        Args:
+            data: the training classes.
+
+        Returns:
+            An `EpisodeSampler`, or another source that
+            `metazoo.trainers.Trainer.fit` takes.
+        """
+        from metazoo.data import EpisodeSampler
+
+        return EpisodeSampler(
+            data,
+            num_ways=self.num_ways,
+            num_shots=self.num_shots,
+            num_queries=self.num_queries,
+            seed=self.seed,
+        )
+
+    def task_setting(self) -> dict[str, Any]:
+        """What a training task is made of, for the preset's card."""
+        names = ("num_ways", "num_shots", "num_queries", "num_tasks")
+        return {name: getattr(self, name) for name in names}
 
     def tiny(self) -> Self:
         """The same recipe, small enough to train in seconds on one core."""

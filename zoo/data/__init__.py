@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from metazoo.data.episode import Episode
     from metazoo.data.folder import from_folder
     from metazoo.data.glyphs import load_glyphs
+    from metazoo.data.labelled import LabelledSampler
     from metazoo.data.load import load_dataset
     from metazoo.data.mini_imagenet import load_mini_imagenet
     from metazoo.data.npz import load_npz
@@ -24,6 +25,7 @@ _HOMES = {
     "ClassDataset": "class_dataset",
     "Episode": "episode",
     "EpisodeSampler": "sampler",
+    "LabelledSampler": "labelled",
     "from_arrays": "class_dataset",
     "from_folder": "folder",
     "from_tfds": "tfds",
@@ -38,6 +40,7 @@ __all__ = [
     "ClassDataset",
     "Episode",
     "EpisodeSampler",
+    "LabelledSampler",
     "from_arrays",
     "from_folder",
     "from_tfds",

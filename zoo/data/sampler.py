@@ -89,6 +89,19 @@ class EpisodeSampler:
         ranges = (self.ways_range, self.shots_range)
         return any(low < high for low, high in ranges)
 
+    def identity(self) -> dict[str, Any]:
+        """What two runs on the same episodes have in common, in JSON types."""
+        return {
+            "kind": "sampler",
+            "seed": self.seed,
+            "num_ways": list(self.ways_range),
+            "num_shots": list(self.shots_range),
+            "num_queries": self.num_queries,
+            "dataset": self.data.name,
+            "split": self.data.split,
+            "fingerprint": self.data.fingerprint,
+        }
+
     def tasks(self, start: Any, count: int) -> Episode:
         """Returns the episodes number start to start + count - 1.
 

@@ -17,6 +17,8 @@ def resnet12(
     pooling: str = "average",
     normalization: str = "batch",
     rescaling: tuple[Any, Any] | None = None,
+    stem_filters: int | None = None,
+    block_layers: int = 3,
     name: str = "resnet12",
 ) -> keras.Model:
     """Residual blocks of three 3x3 convolutions, each block then pooled.
@@ -34,6 +36,9 @@ def resnet12(
         normalization: `"batch"`, `"layer"`, `"group"` or `"none"`.
         rescaling: `(scale, offset)` applied to raw pixels in 0..255, or
             None.
+        stem_filters: Channels of a 3x3 convolution of stride 2 in front of
+            the blocks, which then take a quarter of the time; None for none.
+        block_layers: 3x3 convolutions of a block.
         name: Name of the model.
 
     Returns:
@@ -45,18 +50,23 @@ def resnet12(
             is too small for the poolings.
     """
     check_choice("pooling", pooling, ("average", "flatten"))
-    if min(input_shape[:2]) < 2 ** len(filters):
+    halvings = len(filters) + (stem_filters is not None)
+    if min(input_shape[:2]) < 2**halvings:
         raise ValueError(
             f"input_shape: got {tuple(input_shape)}, expected height and "
-            f"width of {2 ** len(filters)} or more for {len(filters)} 2x2 "
+            f"width of {2**halvings} or more for {len(filters)} 2x2 "
             "poolings."
         )
     inputs = x = keras.Input(tuple(input_shape), name="images")
     if rescaling is not None:
         scale, offset = rescaling
         x = keras.layers.Rescaling(scale, offset, name="rescaling")(x)
+    if stem_filters is not None:
+        x = _convolve(x, stem_filters, 3, normalization, "stem", strides=2)
+        x = keras.layers.LeakyReLU(_SLOPE, name="stem_relu")(x)
     for block, channels in enumerate(filters, 1):
-        x = _block(x, channels, normalization, f"block{block}")
+        prefix = f"block{block}"
+        x = _block(x, channels, normalization, prefix, block_layers)
     if pooling == "average":
         x = keras.layers.GlobalAveragePooling2D(name="average")(x)
     else:
@@ -64,11 +74,13 @@ def resnet12(
     return keras.Model(inputs, x, name=name)
 
 
-def _block(x: Any, filters: int, normalization: str, prefix: str) -> Any:
+def _block(
+    x: Any, filters: int, normalization: str, prefix: str, layers: int
+) -> Any:
     shortcut = _convolve(x, filters, 1, normalization, f"{prefix}_shortcut")
-    for layer in (1, 2, 3):
+    for layer in range(1, layers + 1):
         x = _convolve(x, filters, 3, normalization, f"{prefix}_{layer}")
-        if layer < 3:
+        if layer < layers:
             x = keras.layers.LeakyReLU(_SLOPE, name=f"{prefix}_{layer}_relu")(x)
     x = keras.layers.Add(name=f"{prefix}_add")([x, shortcut])
     # Pooling first gives the same value: leaky ReLU is monotone.
@@ -77,11 +89,17 @@ def _block(x: Any, filters: int, normalization: str, prefix: str) -> Any:
 
 
 def _convolve(
-    x: Any, filters: int, size: int, normalization: str, prefix: str
+    x: Any,
+    filters: int,
+    size: int,
+    normalization: str,
+    prefix: str,
+    strides: int = 1,
 ) -> Any:
     x = keras.layers.Conv2D(
         filters,
         size,
+        strides=strides,
         padding="same",
         use_bias=False,
         name=f"{prefix}_conv",
