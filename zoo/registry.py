@@ -80,6 +80,9 @@ class MethodSpec:
         doc: One line that says what the method does.
         presets_dir: Folder that holds the method's presets; by default
             ``presets/`` beside the module of the model.
+        experiments: ``"module:attribute"`` of a dictionary from name to
+            ``metazoo.experiments.Experiment``, imported lazily; None where
+            the method declares none.
     """
 
     name: str
@@ -90,6 +93,7 @@ class MethodSpec:
     paper: Paper
     doc: str
     presets_dir: Path | None = None
+    experiments: str | None = None
 
     def __post_init__(self) -> None:
         """Refuses a spec that could not be used later.
@@ -107,7 +111,9 @@ class MethodSpec:
                 f"contract of {self.name!r}: got {self.contract!r}, "
                 f"expected one of {CONTRACTS}"
             )
-        for field in ("model", "recipes"):
+        for field in ("model", "recipes", "experiments"):
+            if field == "experiments" and self.experiments is None:
+                continue
             if not _TARGET.fullmatch(getattr(self, field)):
                 raise MetazooError(
                     f"{field} of {self.name!r}: got "
@@ -150,10 +156,29 @@ class MethodSpec:
         Raises:
             MetazooError: If the attribute does not exist or is no mapping.
         """
-        found = _load(self.recipes, f"recipes of {self.name!r}")
+        return self._load_mapping("recipes")
+
+    def load_experiments(self) -> Mapping[str, Any]:
+        """Imports and returns the experiments that the method declares.
+
+        Returns:
+            `metazoo.experiments.Experiment` by name; empty if it has none.
+
+        Raises:
+            MetazooError: If the attribute does not exist or is no mapping.
+        """
+        return (
+            {}
+            if self.experiments is None
+            else self._load_mapping("experiments")
+        )
+
+    def _load_mapping(self, field: str) -> Mapping[str, Any]:
+        target = getattr(self, field)
+        found = _load(target, f"{field} of {self.name!r}")
         if not isinstance(found, Mapping):
             raise MetazooError(
-                f"recipes of {self.name!r}: {self.recipes} is a "
+                f"{field} of {self.name!r}: {target} is a "
                 f"{type(found).__name__}, expected a dictionary"
             )
         return found

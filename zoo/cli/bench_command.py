@@ -1,4 +1,4 @@
-"""`metazoo bench`: how long a preset takes on this machine."""
+"""`metazoo bench`: how long a preset takes, and a method's experiments."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from metazoo.cli.experiments import (
+    add_experiment_arguments,
+    list_experiments,
+    run_experiments,
+)
 from metazoo.cli.options import add_json, add_preset, load_learner, positive
 from metazoo.cli.output import table
+from metazoo.errors import MetazooError
 
-HELP = "time adapt, predict and adapt_predict of a preset"
+HELP = "time the verbs of a preset, or run an experiment of a method"
 EXAMPLE = "metazoo bench --preset protonet_conv4_omniglot --ways 5 --shots 5"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    add_preset(parser)
+    parser.add_argument(
+        "method", nargs="?", help="name of the method, for an experiment"
+    )
+    add_preset(parser, required=False)
     for name, default, text in (
         ("ways", 5, "classes a task"),
         ("shots", 1, "support examples a class"),
@@ -33,10 +42,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threads", type=positive, help="threads inside one operation"
     )
+    add_experiment_arguments(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> Any:
+    """Times a preset, lists experiments, or runs one."""
+    if args.list:
+        return list_experiments(args)
+    if args.preset is None:
+        return run_experiments(args)
+    if args.method or args.experiment:
+        raise MetazooError(
+            "--preset times a preset; a method and --experiment run an "
+            "experiment. Give one of the two."
+        )
+    return _time(args)
+
+
+def _time(args: argparse.Namespace) -> Any:
     """Times the three verbs as a Python caller meets them."""
     if args.threads:
         os.environ["TF_NUM_INTRAOP_THREADS"] = str(args.threads)

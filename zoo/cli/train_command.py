@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         action="extend",
         default=[],
-        type=_change,
+        type=change,
         metavar="KEY=VALUE",
         help="recipe fields to change, such as steps=2000",
     )
@@ -182,7 +182,8 @@ def _list(args: argparse.Namespace) -> Any:
     return 0
 
 
-def _change(text: str) -> tuple[str, Any]:
+def change(text: str) -> tuple[str, Any]:
+    """Parses KEY=VALUE, for argparse; a value is a literal or a word."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")

@@ -1,0 +1,160 @@
+"""Runs an experiment cell by cell; a killed run goes on where it stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from metazoo.errors import MetazooError
+from metazoo.evaluation.tables import write_text
+from metazoo.experiments.bench import Bench
+from metazoo.experiments.experiment import Cell, Experiment, Scale
+from metazoo.experiments.summary import as_csv, flat_rows, summarise
+
+CELLS_NAME = "cells"
+CSV_NAME = "results.csv"
+JSON_NAME = "results.json"
+
+Progress = Callable[[int, int, str], None]
+
+
+def run_experiment(
+    experiment: Experiment,
+    output_dir: str | Path,
+    *,
+    scale: Scale | None = None,
+    data_dir: str | None = None,
+    names: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Trains what is missing, measures what is missing, writes the table.
+
+    Written to `output_dir`: `models/` (a run of `train_recipe` for each
+    training), `cells/` (a JSON file for each cell that is done), and after
+    every cell `results.csv` and `results.json`, each whole or not at all.
+    Called again after it was killed, it repeats no cell that was done.
+
+    Args:
+        experiment: what to run.
+        output_dir: folder of the experiment.
+        scale: how much to do; by default the first of the experiment.
+        data_dir: folder of the data sets.
+        names: more columns for every row, such as `method`.
+        progress: called with the cells done, their number, and the next
+            one's key.
+
+    Returns:
+        What `results.json` holds: `rows` (a measurement each) and `summary`
+        (over seeds).
+
+    Raises:
+        MetazooError: the folder holds results of another setting.
+    """
+    scale = scale or experiment.scale()
+    output = Path(output_dir)
+    (output / CELLS_NAME).mkdir(parents=True, exist_ok=True)
+    bench = Bench(output, data_dir, scale)
+    cells = list(experiment.cells(scale))
+    _check_keys(cells)
+    done: list[dict[str, Any]] = []
+    found: dict[str, Any] = {}
+    for number, cell in enumerate(cells):
+        if progress is not None:
+            progress(number, len(cells), cell.key)
+        done.append(_measured(cell, bench))
+        found = _write(experiment, output, done, dict(names or {}))
+    if progress is not None:
+        progress(len(cells), len(cells), "")
+    return found
+
+
+def _check_keys(cells: Sequence[Cell]) -> None:
+    keys = [cell.key for cell in cells]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice or not keys:
+        raise MetazooError(f"an experiment has no cell, or one twice: {twice}.")
+
+
+def _measured(cell: Cell, bench: Bench) -> dict[str, Any]:
+    """The record of a cell: read, or measured and stored."""
+    path = bench.output / CELLS_NAME / f"{cell.key}.json"
+    identity = _identity(cell, bench.scale)
+    if path.exists():
+        record = json.loads(path.read_text(encoding="utf-8"))
+        _check_identity(path, record["identity"], identity)
+        return record
+    record = _measure(cell, bench, identity)
+    write_text(path, _json_text(record))
+    return record
+
+
+def _measure(
+    cell: Cell, bench: Bench, identity: dict[str, Any]
+) -> dict[str, Any]:
+    from metazoo.environment import hardware, library_versions
+
+    learner = None
+    if cell.training is not None:
+        learner = bench.learner(cell.training)
+    start = time.perf_counter()
+    measurements = [
+        dataclasses.asdict(one) for one in cell.measure(bench, learner)
+    ]
+    if not measurements:
+        raise MetazooError(f"the cell {cell.key} measured nothing.")
+    return {
+        "labels": dict(cell.labels),
+        "seed": cell.seed,
+        "training": cell.training.name if cell.training else None,
+        "measurements": measurements,
+        "seconds": time.perf_counter() - start,
+        "hardware": hardware(),
+        "versions": library_versions(),
+        "identity": identity,
+    }
+
+
+def _identity(cell: Cell, scale: Scale) -> dict[str, Any]:
+    from metazoo.trainers.checkpoint import as_json
+
+    recipe = None
+    if cell.training is not None:
+        recipe = as_json(dataclasses.asdict(cell.training.recipe))
+    return {"episodes": scale.episodes, "recipe": recipe}
+
+
+def _check_identity(
+    path: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> None:
+    changed = [name for name in wanted if stored.get(name) != wanted[name]]
+    if changed:
+        raise MetazooError(
+            f"{path} was measured with other settings ({changed} differ). "
+            "Use another folder, or remove the file to measure it again."
+        )
+
+
+def _write(
+    experiment: Experiment,
+    output: Path,
+    done: Sequence[Mapping[str, Any]],
+    names: dict[str, Any],
+) -> dict[str, Any]:
+    rows = flat_rows(done, names)
+    found = {
+        **names,
+        "doc": experiment.doc,
+        "rows": rows,
+        "summary": summarise(done),
+    }
+    write_text(output / CSV_NAME, as_csv(rows))
+    write_text(output / JSON_NAME, _json_text(found))
+    return found
+
+
+def _json_text(value: Any) -> str:
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
