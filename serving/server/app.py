@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metazoo.errors import ServingError
+from metazoo.serving.server.batching import BatchingOptions
 from metazoo.serving.server.config import ModelConfig, from_mapping
 from metazoo.serving.server.core import PredictCore
 from metazoo.serving.server.grpc_frontend import GrpcFrontend
@@ -42,6 +43,7 @@ class EmbeddedServer:
         poll_interval: float = 1.0,
         start_timeout: float | None = None,
         tensor_content: bool = False,
+        batching: BatchingOptions | None = None,
     ) -> None:
         """Stores the settings; nothing is opened or loaded yet.
 
@@ -55,6 +57,8 @@ class EmbeddedServer:
                 TensorFlow Serving does.
             tensor_content: Whether outputs are sent as raw bytes; otherwise
                 in typed fields, as TensorFlow Serving sends them.
+            batching: How concurrent requests are merged over the tasks
+                axis; None runs each of them alone.
 
         Raises:
             ServingError: If no model is named.
@@ -73,7 +77,7 @@ class EmbeddedServer:
         self._tensor_content = tensor_content
         metrics = Metrics()
         self._manager = VersionManager(configs, metrics, poll_interval)
-        self._core = PredictCore(self._manager, metrics)
+        self._core = PredictCore(self._manager, metrics, batching)
         self._grpc: GrpcFrontend | None = None
         self._rest: RestFrontend | None = None
 

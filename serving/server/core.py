@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metazoo.serving.server.batching import Batcher, BatchingOptions
+from metazoo.serving.server.batching_tasks import Arrays
 from metazoo.serving.server.metrics import Metrics
 from metazoo.serving.server.servable import Servable
 from metazoo.serving.server.versions import VersionManager
@@ -15,7 +17,6 @@ from metazoo.serving.signatures import SERVING_DEFAULT, SignatureInfo
 from metazoo.serving.status import StatusError, invalid
 
 LONGEST_TIMEOUT_MS = 2**31 - 1
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,28 @@ class PredictCore:
         metrics: The counters.
     """
 
-    def __init__(self, manager: VersionManager, metrics: Metrics) -> None:
-        """Stores both."""
+    def __init__(
+        self,
+        manager: VersionManager,
+        metrics: Metrics,
+        batching: BatchingOptions | None = None,
+    ) -> None:
+        """Stores what it works with.
+
+        Args:
+            manager: The loaded versions.
+            metrics: The counters.
+            batching: How concurrent requests are merged; None runs each of
+                them alone.
+        """
         self.manager = manager
         self.metrics = metrics
+        self._batcher = batching and Batcher(batching, metrics)
 
     def predict(
         self,
         selector: ModelSelector,
-        decode: Callable[[SignatureInfo], Mapping[str, np.ndarray]],
+        decode: Callable[[SignatureInfo], Arrays],
         output_filter: Sequence[str] = (),
         timeout_ms: int = 0,
         unknown_signature: str = "FAILED_PRECONDITION",
@@ -96,12 +110,17 @@ class PredictCore:
         self,
         servable: Servable,
         signature: str,
-        inputs: Mapping[str, np.ndarray],
+        inputs: Arrays,
         outputs: Sequence[str],
         timeout_ms: int,
     ) -> Arrays:
         started = time.perf_counter()
-        values = servable.run(signature, inputs, outputs, timeout_ms)
+        if self._batcher is None:
+            values = servable.run(signature, inputs, outputs, timeout_ms)
+        else:
+            values = self._batcher.run(
+                servable, signature, inputs, outputs, timeout_ms
+            )
         self.metrics.ran(servable.model, time.perf_counter() - started)
         return values
 

@@ -13,38 +13,109 @@ from prometheus_client.core import Metric
 PATH = "/monitoring/prometheus/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = tuple(10 * 1.8**power for power in range(33))
+SIZES = tuple(float(2**power) for power in range(14))
+
+# The label by which the real server tells pools of batching threads apart.
+THREAD_POOL = "batch_threads"
 
 
-class _RequestCount:
+class _Count:
     """Counts by labels; the client library would rename it `..._total`."""
 
-    name = ":tensorflow:serving:request_count"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str, doc: str, labels: tuple[str, ...]) -> None:
+        self.name = f":tensorflow:serving:{name}"
+        self._doc = doc
+        self._labels = labels
         self._lock = threading.Lock()
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[tuple[str, ...]] = Counter()
 
-    def add(self, model: str, status: str) -> None:
+    def add(self, *values: str) -> None:
         with self._lock:
-            self._counts[model, status] += 1
+            self._counts[values] += 1
 
     def collect(self) -> Iterator[Metric]:
-        metric = Metric(self.name, "Requests by model and status.", "unknown")
+        metric = Metric(self.name, self._doc, "unknown")
         with self._lock:
             counts = dict(self._counts)
-        for (model, status), count in sorted(counts.items()):
-            labels = {"model_name": model, "status": status}
+        for values, count in sorted(counts.items()):
+            labels = dict(zip(self._labels, values, strict=True))
             metric.add_sample(self.name, labels, count)
         yield metric
 
 
+class BatchingMetrics:
+    """What batching counts, whatever the model, as the real server does."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Adds the metrics to a registry."""
+
+        def histogram(
+            name: str, doc: str, labels: list[str], buckets: tuple[float, ...]
+        ) -> Histogram:
+            return Histogram(
+                f":tensorflow:serving:batching_session:{name}",
+                doc,
+                labels,
+                registry=registry,
+                buckets=buckets,
+            )
+
+        self._came = histogram(
+            "input_batch_size", "Tasks of a request.", [], SIZES
+        )
+        self._processed = histogram(
+            "processed_batch_size", "Tasks of a run, padded.", [], SIZES
+        )
+        self._padding = histogram(
+            "padding_size",
+            "Tasks that only pad a run.",
+            ["execution_batch_size"],
+            SIZES,
+        )
+        self._queued = histogram(
+            "queuing_latency",
+            "Microseconds from arrival to run.",
+            ["thread_pool_name"],
+            BUCKETS,
+        ).labels(THREAD_POOL)
+        self._runs = _Count(
+            "batching_session:wrapped_run_count",
+            "Runs of a graph by batching.",
+            ("thread_pool_name",),
+        )
+        registry.register(self._runs)
+
+    def came(self, size: int) -> None:
+        """Counts a request of `size` tasks."""
+        self._came.observe(size)
+
+    def queued(self, seconds: float) -> None:
+        """Counts how long a request waited for its run."""
+        self._queued.observe(seconds * 1e6)
+
+    def processed(self, size: int, padding: int) -> None:
+        """Counts a run of `size` tasks, `padding` of them for nobody."""
+        self._runs.add(THREAD_POOL)
+        self._processed.observe(size)
+        self._padding.labels(str(size)).observe(padding)
+
+
 class Metrics:
-    """What the server counts; every time is in microseconds."""
+    """What the server counts; every time is in microseconds.
+
+    Attributes:
+        batching: What batching counts.
+    """
 
     def __init__(self) -> None:
         """Makes a registry of its own."""
         self._registry = CollectorRegistry()
-        self._requests = _RequestCount()
+        self.batching = BatchingMetrics(self._registry)
+        self._requests = _Count(
+            "request_count",
+            "Requests by model and status.",
+            ("model_name", "status"),
+        )
         self._registry.register(self._requests)
         self._latency = self._histogram(
             "request_latency", ["model_name", "API", "entrypoint"]

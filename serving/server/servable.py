@@ -86,6 +86,11 @@ class Servable:
             self._users += 1
             return True
 
+    def hold(self) -> None:
+        """Counts one more user, while another one keeps the version."""
+        with self._condition:
+            self._users += 1
+
     def release(self) -> None:
         """Counts one user less."""
         with self._condition:
