@@ -11,9 +11,10 @@ _HOMES = {
     "Client": "metazoo.serving.client",
     "EmbeddedServer": "metazoo.serving.server.app",
     "serve": "metazoo.serving.process",
+    "serve_config": "metazoo.serving.operations",
 }
 
-__all__ = ["Client", "EmbeddedServer", "export", "serve"]
+__all__ = ["Client", "EmbeddedServer", "export", "serve", "serve_config"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,6 +16,7 @@ EXTRA = frozenset(
         "starlette",
         "tensorflow_serving",
         "uvicorn",
+        "yaml",
     }
 )
 

@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from metazoo.errors import ServingError
 from metazoo.serving.extras import require
+from metazoo.serving.operations.models_config import models_config
+from metazoo.serving.server.config import from_mapping
 
 BINARY = "tensorflow_model_server"
 Prefer = Literal["auto", "embedded", "tensorflow_model_server"]
@@ -135,28 +137,6 @@ def _say_ready(
     )
 
 
-def models_config(folders: Mapping[str, Path]) -> str:
-    """Writes a models.config in protobuf text format.
-
-    Args:
-        folders: Name -> absolute base folder.
-    """
-    entries = [
-        "  config {\n"
-        f"    name: {_quoted(name)}\n"
-        f"    base_path: {_quoted(str(folder))}\n"
-        '    model_platform: "tensorflow"\n'
-        "  }\n"
-        for name, folder in folders.items()
-    ]
-    return "model_config_list {\n" + "".join(entries) + "}\n"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
 def _serve_binary(
     binary: str,
     folders: Mapping[str, Path],
@@ -166,7 +146,7 @@ def _serve_binary(
 ) -> int:
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory, "models.config")
-        config.write_text(models_config(folders))
+        config.write_text(models_config(from_mapping(folders)))
         process = subprocess.Popen(
             [
                 binary,

@@ -13,13 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
-from tensorflow_serving.config import model_server_config_pb2
 
 from metazoo.errors import ServingError
 from metazoo.serving import serve
-from metazoo.serving.process import models_config
 
 SERVE = """
 import sys
@@ -131,18 +128,6 @@ def test_binary_runs_with_generated_config(model_dir, tmp_path, free_port):
     finally:
         process.kill()
         process.communicate()
-
-
-def test_models_config_parses(tmp_path):
-    folders = {'odd"name': tmp_path / "a b", "plain": tmp_path / "c"}
-    parsed = text_format.Parse(
-        models_config(folders), model_server_config_pb2.ModelServerConfig()
-    )
-    entries = parsed.model_config_list.config
-    assert {e.name: e.base_path for e in entries} == {
-        name: str(folder) for name, folder in folders.items()
-    }
-    assert {e.model_platform for e in entries} == {"tensorflow"}
 
 
 def test_missing_folder_names_remedy(tmp_path):

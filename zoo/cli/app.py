@@ -24,6 +24,7 @@ COMMANDS = (
     "adapt",
     "export",
     "serve",
+    "serve-config",
     "predict",
     "bench",
     "demo",
@@ -83,7 +84,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_command(commands: Any, name: str) -> None:
-    module: ModuleType = importlib.import_module(f"metazoo.cli.{name}_command")
+    module: ModuleType = importlib.import_module(
+        f"metazoo.cli.{name.replace('-', '_')}_command"
+    )
     parser = commands.add_parser(
         name,
         help=module.HELP.replace("%", "%%"),
