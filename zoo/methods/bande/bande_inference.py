@@ -1,0 +1,309 @@
+"""From embedded points to the clusters of a task, in every mode."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from metazoo.methods.bande.bande_births import (
+    labelled_births,
+    threshold,
+    unlabelled_births,
+)
+from metazoo.methods.bande.bande_clusters import (
+    EMPTY,
+    UNLABELED,
+    Clusters,
+    Points,
+    class_means,
+    compacted,
+    detached,
+    log_densities,
+    squared_distances,
+    with_means,
+    with_points,
+)
+
+MODES = (
+    "bande",
+    "kmeans-refine",
+    "kmeans-distractor",
+    "soft-nn",
+    "dp-means-hard",
+)
+# With this variance a log density is the negative squared distance.
+_PLAIN = math.log(0.5)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides how points become clusters.
+
+    Attributes:
+        mode: one of `MODES`.
+        cluster_rule: as for `labelled_births`.
+        num_cluster_steps: passes of births and means.
+    """
+
+    mode: str
+    cluster_rule: str
+    num_cluster_steps: int
+
+
+class Sigmas(NamedTuple):
+    """Log variances of clusters, scalars.
+
+    Attributes:
+        labelled: of a class's clusters.
+        unlabelled: of clusters of unlabelled points.
+    """
+
+    labelled: tf.Tensor
+    unlabelled: tf.Tensor
+
+
+class Inferred(NamedTuple):
+    """What inference gives.
+
+    Attributes:
+        clusters: the clusters, with gradient through the points and sigmas.
+        lam: float [tasks], the threshold.
+        support_z: float [tasks, support, slots], of the last pass.
+        unlabelled_z: float [tasks, unlabelled, slots].
+    """
+
+    clusters: Clusters
+    lam: tf.Tensor
+    support_z: tf.Tensor
+    unlabelled_z: tf.Tensor
+
+
+def infer(
+    settings: Settings,
+    support: Points,
+    unlabelled: Points,
+    num_ways: Any,
+    sigmas: Sigmas,
+    alpha: tf.Tensor,
+) -> Inferred:
+    """Finds the clusters of every task (steps 2 to 8).
+
+    No gradient passes through the threshold, births or responsibilities.
+
+    Args:
+        settings: mode and rule.
+        support: labelled points.
+        unlabelled: unlabelled points, maybe none.
+        num_ways: number of classes.
+        sigmas: log variances.
+        alpha: float [tasks], concentration.
+
+    Returns:
+        Clusters in `ways + steps * (support + unlabelled)` slots or fewer,
+        not compacted.
+    """
+    if settings.mode == "soft-nn":
+        return _every_point(support, unlabelled, sigmas)
+    fixed_support, fixed_unlabelled = detached(support), detached(unlabelled)
+    still = detached(sigmas)
+    clusters = class_means(fixed_support, num_ways, still.labelled)
+    lam = threshold(clusters, _sigma_of(still, unlabelled), alpha)
+    clusters, origin = _with_origin(settings, clusters, still)
+    h = tf.concat([support.h, unlabelled.h], 1)
+    for _ in range(settings.num_cluster_steps):
+        clusters = detached(clusters)
+        clusters = _opened(
+            settings, clusters, fixed_support, fixed_unlabelled, lam, still
+        )
+        z_support, z_unlabelled = assign(
+            settings, clusters, fixed_support, fixed_unlabelled
+        )
+        z = tf.concat([z_support, z_unlabelled], 1)
+        fixed = _fixed(clusters, origin)
+        clusters = with_means(clusters, h, z, fixed)
+    clusters = _with_sigmas(settings, clusters, sigmas)
+    return Inferred(clusters, lam, z_support, z_unlabelled)
+
+
+def assign(
+    settings: Settings, clusters: Clusters, support: Points, unlabelled: Points
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Responsibilities of both kinds of points (steps 5 and 7).
+
+    Args:
+        settings: hard or soft, by the mode.
+        clusters: the clusters.
+        support: labelled points; they belong to clusters of their class.
+        unlabelled: points that may belong to any cluster.
+
+    Returns:
+        float [tasks, support, slots] and [tasks, unlabelled, slots]; rows
+        sum to 1, those of padding to 0.
+    """
+    same = clusters.label[:, None, :] == support.y[:, :, None]
+    any_of = (clusters.label != EMPTY)[:, None, :]
+    hard = settings.mode == "dp-means-hard"
+    return (
+        _shares(support, clusters, same, hard),
+        _shares(unlabelled, clusters, any_of, hard),
+    )
+
+
+def unsupervised(
+    points: Points, lam: tf.Tensor, num_passes: tf.Tensor, sigmas: Sigmas
+) -> tuple[Clusters, tf.Tensor]:
+    """Clusters points without any label.
+
+    One cluster at the first point; then passes of births, soft shares and
+    means.
+
+    Args:
+        points: the points; labels are not looked at.
+        lam: float [tasks], the threshold.
+        num_passes: int32 scalar, 1 or more.
+        sigmas: log variances; the first cluster has that of a class's.
+
+    Returns:
+        The compacted clusters, and the cluster of each point, int32
+        [tasks, points]; -1 for padding.
+    """
+    points = detached(points._replace(y=tf.zeros_like(points.y) + UNLABELED))
+    sigmas = detached(sigmas)
+    first = tf.argmax(tf.cast(points.mask, tf.int32), 1)
+    some = tf.reduce_any(points.mask, 1, keepdims=True)
+    start = Clusters(
+        mu=tf.gather(points.h, first, batch_dims=1)[:, None],
+        label=tf.where(some, UNLABELED, EMPTY),
+        log_sigma=tf.zeros_like(lam)[:, None] + sigmas.labelled,
+        mass=tf.zeros_like(lam)[:, None],
+    )
+    choice = tf.zeros_like(points.y)
+
+    def one_pass(i: Any, clusters: Clusters, _: tf.Tensor) -> Any:
+        born = unlabelled_births(clusters, points, lam)
+        clusters = with_points(clusters, points, born, sigmas.unlabelled)
+        clusters = compacted(clusters)
+        z = _shares(points, clusters, _full(clusters), hard=False)
+        kept = with_means(clusters, points.h, z)
+        z = tf.where(_full(kept), z, 0.0)
+        place = tf.cumsum(
+            tf.cast(kept.label != EMPTY, tf.int32), axis=1, exclusive=True
+        )
+        best = tf.argmax(z, -1, output_type=tf.int32)
+        choice = tf.gather(place, best, batch_dims=1)
+        return i + 1, compacted(kept), choice
+
+    size = points.h.shape[-1]
+    slots = Clusters(
+        tf.TensorShape([None, None, size]),
+        *[tf.TensorShape([None, None])] * 3,
+    )
+    _, clusters, choice = tf.while_loop(
+        lambda i, *_: i < num_passes,
+        one_pass,
+        (tf.constant(0), start, choice),
+        shape_invariants=(tf.TensorShape([]), slots, choice.shape),
+        parallel_iterations=1,
+    )
+    return clusters, tf.where(points.mask, choice, UNLABELED)
+
+
+def _every_point(
+    support: Points, unlabelled: Points, sigmas: Sigmas
+) -> Inferred:
+    """Each support point is a cluster: the nearest-neighbour control."""
+    mass = tf.cast(support.mask, support.h.dtype)
+    clusters = Clusters(
+        mu=support.h,
+        label=tf.where(support.mask, support.y, EMPTY),
+        log_sigma=tf.zeros_like(mass) + sigmas.labelled,
+        mass=mass,
+    )
+    z = tf.linalg.diag(mass)
+    nothing = tf.zeros_like(
+        tf.matmul(unlabelled.h, support.h, transpose_b=True)
+    )
+    return Inferred(clusters, tf.zeros_like(mass[:, 0]), z, nothing)
+
+
+def _sigma_of(sigmas: Sigmas, unlabelled: Points) -> tf.Tensor:
+    """Variance in the threshold: of labelled clusters, or the mean of both."""
+    some = tf.reduce_any(unlabelled.mask, 1)
+    alone, other = tf.exp(sigmas.labelled), tf.exp(sigmas.unlabelled)
+    return tf.where(some, 0.5 * (alone + other), alone)
+
+
+def _with_origin(
+    settings: Settings, clusters: Clusters, sigmas: Sigmas
+) -> tuple[Clusters, Any]:
+    """Adds the distractors' cluster at the origin; the slot it took."""
+    if settings.mode != "kmeans-distractor":
+        return clusters, None
+    slot = tf.shape(clusters.label)[1]
+    nothing = tf.zeros_like(clusters.mu[:, :1])
+    label = tf.zeros_like(clusters.label[:, :1]) + UNLABELED
+    at_origin = Points(nothing, label, label == UNLABELED)
+    added = with_points(clusters, at_origin, at_origin.mask, sigmas.unlabelled)
+    return added, slot
+
+
+def _fixed(clusters: Clusters, origin: Any) -> Any:
+    if origin is None:
+        return None
+    return tf.range(tf.shape(clusters.label)[1]) == origin
+
+
+def _opened(
+    settings: Settings,
+    clusters: Clusters,
+    support: Points,
+    unlabelled: Points,
+    lam: tf.Tensor,
+    sigmas: Sigmas,
+) -> Clusters:
+    """Both passes of births (steps 4 and 6)."""
+    if settings.mode not in ("bande", "dp-means-hard"):
+        return clusters
+    born = labelled_births(clusters, support, lam, settings.cluster_rule)
+    clusters = with_points(clusters, support, born, sigmas.labelled)
+    born = unlabelled_births(clusters, unlabelled, lam)
+    return with_points(clusters, unlabelled, born, sigmas.unlabelled)
+
+
+def _shares(
+    points: Points, clusters: Clusters, allowed: tf.Tensor, hard: bool
+) -> tf.Tensor:
+    if hard:
+        scores = -squared_distances(points.h, clusters.mu)
+    else:
+        scores = log_densities(points.h, clusters)
+    allowed &= points.mask[:, :, None]
+    least = tf.constant(scores.dtype.min, scores.dtype)
+    scores = tf.where(allowed, scores, least)
+    if hard:
+        best = tf.one_hot(tf.argmax(scores, -1), tf.shape(scores)[-1])
+        return tf.where(allowed, best, 0.0)
+    top = tf.reduce_max(scores, -1, keepdims=True)
+    weights = tf.where(allowed, tf.exp(scores - top), 0.0)
+    total = tf.reduce_sum(weights, -1, keepdims=True)
+    return tf.math.divide_no_nan(weights, total)
+
+
+def _full(clusters: Clusters) -> tf.Tensor:
+    return (clusters.label != EMPTY)[:, None, :]
+
+
+def _with_sigmas(
+    settings: Settings, clusters: Clusters, sigmas: Sigmas
+) -> Clusters:
+    """Puts the variances back that carry a gradient."""
+    if settings.mode == "dp-means-hard":
+        log_sigma = tf.zeros_like(clusters.log_sigma) + _PLAIN
+    else:
+        log_sigma = tf.where(
+            clusters.label == UNLABELED, sigmas.unlabelled, sigmas.labelled
+        )
+    return clusters._replace(log_sigma=log_sigma)
