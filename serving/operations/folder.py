@@ -24,7 +24,7 @@ from metazoo.serving.operations.server_files import (
 )
 from metazoo.serving.operations.settings import Settings, TlsFiles
 from metazoo.serving.operations.versions import place_versions
-from metazoo.serving.operations.writing import remove, write_file
+from metazoo.serving.operations.writing import make_folder, remove, write_file
 
 SSL = "config/ssl.config"
 # Written only when they are asked for, and else removed.
@@ -130,7 +130,7 @@ def _staging(output: Path) -> Iterator[Path]:
     """A folder beside the output that takes its place at the end."""
     output.parent.mkdir(parents=True, exist_ok=True)
     staging = output.with_name(f".{output.name}.tmp-{uuid.uuid4().hex}")
-    staging.mkdir()
+    make_folder(staging)
     try:
         yield staging
         os.rename(staging, output)

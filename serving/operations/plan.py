@@ -146,20 +146,30 @@ def _config(
         labelled = tuple(sorted(set(labels.values())))
         policy = Policy(specific=labelled or None)
     config = ModelConfig(name, target, policy.latest, policy.specific, labels)
-    served = config.wanted(present)
-    asked = {*(policy.specific or ()), *labels.values()}
-    missing = sorted(asked - set(served))
-    if missing:
-        raise ServingError(
-            f"model {name!r}: labels and policy ask for version "
-            f"{_numbers(missing)}; of {_numbers(present)} the server would "
-            f"hold {_numbers(served)}"
-        )
+    _check_versions(config, present)
     return config
 
 
-def _numbers(versions: list[int] | set[int]) -> str:
-    return ", ".join(map(str, sorted(versions))) or "none"
+def _check_versions(config: ModelConfig, present: set[int]) -> None:
+    labelled = set(config.labels.values())
+    missing = {*(config.specific or ()), *labelled} - present
+    if missing:
+        raise ServingError(
+            f"model {config.name!r}: labels or policy ask for version "
+            f"{_numbers(missing)}; there is {_numbers(present)}"
+        )
+    dropped = labelled - set(config.wanted(present))
+    if dropped:
+        raise ServingError(
+            f"model {config.name!r}: a label points to version "
+            f"{_numbers(dropped)}, which the policy does not serve; of "
+            f"{_numbers(present)} it serves "
+            f"{_numbers(set(config.wanted(present)))}"
+        )
+
+
+def _numbers(versions: set[int]) -> str:
+    return ", ".join(map(str, sorted(versions)))
 
 
 def _source_versions(name: str, folder: Path) -> dict[int, Path]:

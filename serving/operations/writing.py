@@ -63,7 +63,8 @@ def remove(path: Path) -> None:
 def make_folder(folder: Path) -> None:
     """Makes a folder that everybody may read, unless it is there."""
     if not folder.is_dir():
-        folder.mkdir(parents=True)
+        make_folder(folder.parent)
+        folder.mkdir()
         folder.chmod(FOLDER_MODE)
 
 
