@@ -62,7 +62,7 @@ def merge_key(inputs: Mapping[str, np.ndarray]) -> Hashable | None:
     parts: list[Hashable] = []
     for name in sorted(inputs):
         value = inputs[name]
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
+        if not _is_finite(value):
             return None
         parts.append((name, value.dtype.char, value.shape[1:]))
         if value.dtype.kind == "O":
@@ -70,6 +70,19 @@ def merge_key(inputs: Mapping[str, np.ndarray]) -> Hashable | None:
         elif value.dtype.kind in "iu" and value.ndim > 1:
             parts.append(_ranges(value, inputs.get(SUPPORT_SIZE)))
     return tuple(parts)
+
+
+def _is_finite(value: np.ndarray) -> bool:
+    if value.dtype.kind == "f":
+        return bool(np.isfinite(value).all())
+    if value.dtype.kind != "O":
+        return True
+    # Strings are most often float32; what only looks like NaN runs alone,
+    # which does no harm.
+    return all(
+        np.isfinite(np.frombuffer(text, "<f4", len(text) // 4)).all()
+        for text in value.ravel()
+    )
 
 
 def _ranges(labels: np.ndarray, sizes: np.ndarray | None) -> Hashable:

@@ -12,9 +12,12 @@ from typing import Any
 import numpy as np
 import orjson
 
+from metazoo.serving.server import json_numbers
 from metazoo.serving.server.core import check_names
 from metazoo.serving.signatures import SignatureInfo, TensorInfo
 from metazoo.serving.status import StatusError, invalid
+
+_TYPES = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}}
 
 # JSON has no way to write these; the real server does not read them either.
 UNREADABLE = ("float16", "bfloat16", "uint16", "complex64", "complex128")
@@ -53,9 +56,9 @@ def parse_body(body: bytes) -> PredictBody:
             "Request body must have exactly one of 'instances' and 'inputs'."
         )
     value = document["instances" if rows else "inputs"]
-    if rows and not isinstance(value, list):
+    if rows and not isinstance(value, list | np.ndarray):
         raise invalid("Key 'instances' must be a list.")
-    if value in ([], {}) or value is None:
+    if value is None or (isinstance(value, list | dict) and not value):
         raise invalid(
             f"Value of {'instances' if rows else 'inputs'!r} must not be empty."
         )
@@ -66,7 +69,7 @@ def _load(body: bytes) -> Any:
     if not body.strip():
         raise invalid("JSON Parse error: The document is empty")
     try:
-        return orjson.loads(body)
+        return json_numbers.load(body)
     except orjson.JSONDecodeError:
         pass
     try:
@@ -158,19 +161,10 @@ def to_array(value: Any, info: TensorInfo) -> np.ndarray:
         )
     if info.dtype == "string":
         return _bytes_array(value, info)
-    try:
-        array = np.asarray(value)
-    except (ValueError, OverflowError) as error:
-        raise invalid(
-            f"input tensor {info.name!r}: the lists are ragged or nested too "
-            "deep"
-        ) from error
+    array = _numbers(value, info)
     wanted = np.dtype(info.dtype)
     if array.size and not _same_kind(array.dtype, wanted):
-        raise invalid(
-            f"input tensor {info.name!r}: the values are not all of the "
-            f"type {info.dtype}"
-        )
+        raise _wrong_type(info)
     if wanted.kind in "iu" and array.size:
         limits = np.iinfo(wanted)
         if array.min() < limits.min or array.max() > limits.max:
@@ -180,6 +174,39 @@ def to_array(value: Any, info: TensorInfo) -> np.ndarray:
             )
     with np.errstate(over="ignore"):
         return array.astype(wanted)
+
+
+def _numbers(value: Any, info: TensorInfo) -> np.ndarray:
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, list) and any(
+        isinstance(row, np.ndarray) for row in value
+    ):
+        rows = [_numbers(row, info) for row in value]
+        if len({row.shape for row in rows}) > 1:
+            raise _ragged(info)
+        return np.stack(rows)
+    # Left to itself, NumPy makes a number of `true` among numbers.
+    objects = np.asarray(value, object).ravel()
+    types = set(map(type, objects.tolist()))
+    if list in types:
+        raise _ragged(info)
+    if not types <= _TYPES.get(np.dtype(info.dtype).kind, set()):
+        raise _wrong_type(info)
+    return np.asarray(value)
+
+
+def _ragged(info: TensorInfo) -> StatusError:
+    return invalid(
+        f"input tensor {info.name!r}: the lists are ragged or nested too deep"
+    )
+
+
+def _wrong_type(info: TensorInfo) -> StatusError:
+    return invalid(
+        f"input tensor {info.name!r}: the values are not all of the type "
+        f"{info.dtype}"
+    )
 
 
 def _same_kind(got: np.dtype, wanted: np.dtype) -> bool:

@@ -56,6 +56,13 @@ def test_request_that_is_not_finite_has_no_key(value):
     assert merge_key(bad) is None
 
 
+def test_bytes_that_are_not_finite_have_no_key():
+    good, bad = np.ones(3, "<f4"), np.array([1, np.nan, 1], "<f4")
+    for numbers, has_key in ((good, True), (bad, False)):
+        text = np.array([numbers.tobytes() + b"x"], object)
+        assert (merge_key({"support_x": text}) is not None) == has_key
+
+
 def test_labels_beyond_support_size_do_not_count():
     sizes = {"support_size": np.array([2], np.int32)}
     assert merge_key(request(labels=(0, 1, 0), **sizes)) == merge_key(

@@ -143,3 +143,63 @@ def test_single_input_takes_bare_values_and_objects():
         assert decode(document, signature)["x"].tolist() == [1, 2]
     for document in ({"inputs": [1, 2]}, {"inputs": {"x": [1, 2]}}):
         assert decode(document, signature)["x"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64"])
+@pytest.mark.parametrize(
+    "bad",
+    [[True, 1], [1, True], [1, None], [1, "1"], [[1, 2], [True, 3]], [1, {}]],
+)
+def test_no_other_type_passes_for_a_number(dtype, bad):
+    signature = one_input(dtype, shape=None)
+    for document in ({"inputs": bad}, {"instances": bad}):
+        with pytest.raises(StatusError, match="'x'") as caught:
+            decode(document, signature)
+        assert caught.value.code == "INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        [[1], [2, 3]],
+        [[1], 2],
+        [[[1]], [2]],
+        [[], [1]],
+        [[1], []],
+        [[1.5] * 300, [1.5] * 299],
+        [[1.5] * 300, 1.5],
+    ],
+)
+def test_ragged_lists_are_refused_however_long(bad):
+    with pytest.raises(StatusError, match="'x'.*ragged"):
+        decode({"inputs": bad}, one_input("float32", shape=None))
+
+
+def test_rows_of_long_and_short_text_are_one_tensor():
+    # The text of one row is cut out as a tensor, that of the other is not.
+    signature = one_input("float32", shape=(None, None))
+    rows = [[1.0] * 60, [1.2345678] * 60]
+    document = {"instances": [{"x": row} for row in rows]}
+    np.testing.assert_array_equal(
+        decode(document, signature)["x"], np.array(rows, np.float32)
+    )
+    rows[0].append(1.0)
+    with pytest.raises(StatusError, match="'x'.*ragged"):
+        decode({"instances": [{"x": row} for row in rows]}, signature)
+
+
+@pytest.mark.parametrize("value", [0.5, 2**63, -(2**63) - 1, 1e3])
+def test_long_lists_hold_integers_for_integer_inputs_only(value):
+    numbers = list(range(200))
+    signature = one_input("int64")
+    assert decode({"inputs": numbers}, signature)["x"].tolist() == numbers
+    with pytest.raises(StatusError, match="'x'"):
+        decode({"inputs": [*numbers, value]}, signature)
+    floats = decode({"inputs": [*numbers, value]}, one_input("float32"))["x"]
+    assert floats[-1] == np.float32(value)
+
+
+def test_long_numbers_are_no_strings_and_no_booleans():
+    for dtype in ("string", "bool"):
+        with pytest.raises(StatusError, match="'x'"):
+            decode({"inputs": list(range(300))}, one_input(dtype))
