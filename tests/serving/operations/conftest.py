@@ -8,7 +8,7 @@ from metazoo.serving.operations import serve_config
 def make_versions(base, *numbers):
     for number in numbers:
         folder = base / str(number)
-        (folder / "variables").mkdir(parents=True)
+        (folder / "variables").mkdir(parents=True, exist_ok=True)
         (folder / "saved_model.pb").write_bytes(b"graph %d" % number)
         (folder / "variables" / "variables.index").write_bytes(b"index")
     return base
