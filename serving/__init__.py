@@ -9,12 +9,20 @@ from metazoo.serving.extras import require
 _HOMES = {
     "export": "metazoo.serving.exporter",
     "Client": "metazoo.serving.client",
+    "ClientTls": "metazoo.serving.transports.tls",
     "EmbeddedServer": "metazoo.serving.server.app",
     "serve": "metazoo.serving.process",
     "serve_config": "metazoo.serving.operations",
 }
 
-__all__ = ["Client", "EmbeddedServer", "export", "serve", "serve_config"]
+__all__ = [
+    "Client",
+    "ClientTls",
+    "EmbeddedServer",
+    "export",
+    "serve",
+    "serve_config",
+]
 
 
 def __getattr__(name: str) -> Any:

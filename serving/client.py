@@ -2,55 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, cast
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
-from metazoo.adapted import AdaptedModel
-from metazoo.checks import check_examples, check_labels
+from metazoo.adapted import read_adapted
 from metazoo.errors import EpisodeError, ServingError
-from metazoo.serving.extras import require
+from metazoo.serving import client_options
+from metazoo.serving import client_requests as requests
+from metazoo.serving.client_answers import (
+    check_outputs,
+    refuse_spoiled,
+    trim_ways,
+)
+from metazoo.serving.client_inputs import Arrays
+from metazoo.serving.client_requests import Request, example_shape, find
+from metazoo.serving.remote_adapted import (
+    RemoteAdapted,
+    check_origin,
+    state_layout,
+)
 from metazoo.serving.signatures import (
     ADAPT,
     ADAPT_PREDICT,
     PREDICT,
     SignatureInfo,
-    shape_text,
 )
-from metazoo.serving.transports.base import Target, Transport, with_retries
+from metazoo.serving.status import StatusError
+from metazoo.serving.transports.base import (
+    RETRIES,
+    Deadline,
+    ModelDescription,
+    Target,
+    with_retries,
+)
+from metazoo.serving.transports.tls import ClientTls
 
-TRANSPORTS = {
-    "grpc": ("metazoo.serving.transports.grpc_transport", "GrpcTransport"),
-    "rest": ("metazoo.serving.transports.rest_transport", "RestTransport"),
-}
+# Codes that a version of another signature answers with.
+STALE_CODES = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "INTERNAL")
 
 
-class RemoteAdapted(AdaptedModel):
-    """A model adapted on a server; its state lives here, not there.
-
-    It predicts, stores and reloads as any adapted model does; `learner` is
-    the client.
-    """
-
-    def __init__(
-        self, client: Client, state: Mapping[str, Any], single: bool
-    ) -> None:
-        """Keeps the state.
-
-        Args:
-            client: Where predictions are asked for.
-            state: Name to array with a leading tasks axis.
-            single: Whether predictions of one task drop the tasks axis.
-        """
-        super().__init__(cast(Any, client), dict(state), single)
+Build = Callable[[ModelDescription], Request]
 
 
 class Client:
     """Adapts and predicts on a server, TensorFlow Serving or embedded.
 
-    Safe to use from several threads. The REST form needs neither TensorFlow
-    nor the serving stubs.
+    Safe to use from many threads. Arguments are checked against what the
+    server says of the model before they are sent. The REST form needs
+    neither TensorFlow nor the serving stubs.
     """
 
     def __init__(
@@ -62,50 +64,67 @@ class Client:
         timeout: float = 30.0,
         version: int | None = None,
         label: str | None = None,
+        tls: ClientTls | None = None,
+        encoding: str = "auto",
+        retries: int = RETRIES,
     ) -> None:
         """Opens nothing yet: the first call connects.
 
         Args:
-            address: `host:port` of the server's gRPC or REST port.
+            address: `host:port` of the server's gRPC or REST port; for REST
+                also a URL, which may hold a path.
             model: Name of the model.
             transport: `grpc` or `rest`.
             signature_name: The signature behind `adapt_predict`.
-            timeout: Seconds for each call, retries included.
+            timeout: Seconds for each call of a method, connecting, retries
+                and slow answers included.
             version: Version of the model; None for the highest one.
             label: A version label instead.
+            tls: Certificates; None for a connection that is not encrypted
+                (an https:// address trusts what the system trusts).
+            encoding: How arrays are sent. Over gRPC `content` (raw bytes,
+                also what `auto` is) or `values` (typed fields); over REST
+                `json` (numbers), `base64` (raw bytes, to the signature
+                NAME_bytes) or `auto`: base64 where the model has that
+                signature, numbers where not. Answers are the same.
+            retries: Further tries where the server is UNAVAILABLE, after
+                pauses of about 0.1, 0.2, 0.4 ... s.
 
         Raises:
             ServingError: If an argument can't be used.
             ImportError: If gRPC is asked for without the `serving` extra.
         """
-        if transport not in TRANSPORTS:
-            raise ServingError(
-                f"transport must be one of {sorted(TRANSPORTS)}; "
-                f"got {transport!r}"
-            )
-        if version is not None and label is not None:
-            raise ServingError("give version or label, not both")
-        if timeout <= 0:
-            raise ServingError(f"timeout must be above 0 s; got {timeout}")
-        module, name = TRANSPORTS[transport]
-        target = Target(address, model, version, label)
-        self._transport: Transport = getattr(require(module), name)(target)
+        target = Target(address, model, version, label, tls)
+        client_options.check(transport, encoding, timeout, retries, target)
+        self._transport = client_options.open_transport(
+            transport, encoding, target
+        )
+        # gRPC has its own raw bytes; only JSON gains from another signature.
+        self._encoding = encoding if transport == "rest" else "content"
+        self._model = model
         self._signature_name = signature_name
-        self._timeout = timeout
-        self._signatures: dict[str, SignatureInfo] | None = None
+        self._timeout, self._retries = timeout, retries
+        self._known: ModelDescription | None = None
 
     @property
     def query_rank(self) -> int:
         """Rank of one task's queries, without the tasks axis."""
-        return len(self._example_shape()) + 1
+        return len(example_shape(self._description())) + 1
 
-    def adapt(self, support_x: Any, support_y: Any) -> RemoteAdapted:
+    def adapt(
+        self, support_x: Any, support_y: Any, support_mask: Any = None
+    ) -> RemoteAdapted:
         """Learns a task (or several) from labelled examples.
 
         Args:
-            support_x: raw examples [support, *features] of one task, or
-                [tasks, support, *features].
-            support_y: integer labels [support] or [tasks, support].
+            support_x: raw examples [support, *features] of one task,
+                [tasks, support, *features], or a list of arrays [support,
+                *features] that differ in `support`, for a model that has
+                the signature `adapt_padded`.
+            support_y: integer labels [support] or [tasks, support], or a
+                list of arrays.
+            support_mask: booleans [support] or [tasks, support], False for
+                examples to leave out.
 
         Returns:
             The adapted model, with its state.
@@ -114,13 +133,20 @@ class Client:
             EpisodeError: An argument is malformed.
             StatusError: The server refused or could not be reached.
         """
-        inputs, single = self._support(support_x, support_y)
-        state = self._call(ADAPT, inputs)
-        _refuse_spoiled("support_y", state)
-        return RemoteAdapted(self, state, single)
+        request, state = self._ask(
+            lambda model: requests.adapt(
+                model, ADAPT, support_x, support_y, support_mask
+            )
+        )
+        refuse_spoiled("support_y", state)
+        return RemoteAdapted(self, state, request.single, request.ways)
 
     def adapt_predict(
-        self, support_x: Any, support_y: Any, query_x: Any
+        self,
+        support_x: Any,
+        support_y: Any,
+        query_x: Any,
+        support_mask: Any = None,
     ) -> dict[str, np.ndarray]:
         """Learns and predicts in one call.
 
@@ -129,33 +155,60 @@ class Client:
             support_y: As for `adapt`.
             query_x: raw examples [query, *features], or [tasks, query,
                 *features].
+            support_mask: As for `adapt`.
 
         Returns:
             What the signature returns, such as `probabilities` float32
-            [tasks, query, ways]; no tasks axis where none was given.
+            [tasks, query, ways]; no tasks axis where none was given. `ways`
+            is the largest label plus one, unless the model's is fixed.
 
         Raises:
             EpisodeError: An argument is malformed.
             StatusError: The server refused or could not be reached.
         """
-        inputs, single = self._support(support_x, support_y)
-        inputs["query_x"], _ = check_examples(
-            "query_x", query_x, self._example_shape()
+        name = self._signature_name
+        request, outputs = self._ask(
+            lambda model: requests.adapt(
+                model, name, support_x, support_y, support_mask, query_x
+            )
         )
-        outputs = self._call(self._signature_name, inputs)
-        _refuse_spoiled("support_y", outputs)
-        return {k: v[0] if single else v for k, v in outputs.items()}
+        refuse_spoiled("support_y", outputs)
+        outputs = trim_ways(request.signature, outputs, request.ways)
+        return {k: v[0] if request.single else v for k, v in outputs.items()}
 
     def adapted(
-        self, state: Mapping[str, Any], single: bool = True
+        self,
+        state: Mapping[str, Any],
+        single: bool = True,
+        num_ways: int | None = None,
     ) -> RemoteAdapted:
         """Rebuilds an adapted model from a stored or received state.
 
         Args:
             state: Name to array with a leading tasks axis.
             single: Whether predictions of one task drop the tasks axis.
+            num_ways: Number of classes; None for as many as come back.
         """
-        return RemoteAdapted(self, state, single)
+        return RemoteAdapted(self, state, single, num_ways)
+
+    def load_adapted(self, path: str | Path) -> RemoteAdapted:
+        """Reads what `save` of an adapted model stored, here or elsewhere.
+
+        Args:
+            path: The `.npz` file.
+
+        Returns:
+            The adapted model.
+
+        Raises:
+            EpisodeError: The file is no state, or one of another model or
+                of a version whose state has other tensors.
+            StatusError: The server refused or could not be reached.
+        """
+        stored = read_adapted(path)
+        check_origin(stored, self.origin(), path)
+        ways = stored.notes.get("num_ways")
+        return RemoteAdapted(self, stored.state, stored.single, ways)
 
     def predict_state(
         self, query_x: Any, state: Mapping[str, Any]
@@ -174,11 +227,56 @@ class Client:
             EpisodeError: An argument is malformed.
             StatusError: The server refused or could not be reached.
         """
-        examples, _ = check_examples("query_x", query_x, self._example_shape())
-        arrays = {name: np.asarray(value) for name, value in state.items()}
-        outputs = self._call(PREDICT, {"query_x": examples, **arrays})
-        _refuse_spoiled("state", outputs)
+        _, outputs = self._ask(
+            lambda model: requests.predict(model, query_x, state)
+        )
+        refuse_spoiled("state", outputs)
         return outputs
+
+    def call(self, signature_name: str, /, **arrays: Any) -> Arrays:
+        """Calls any signature of the model, such as `update` or `propose`.
+
+        Args:
+            signature_name: One of `signatures()`.
+            **arrays: One array-like for each input, all with the axis of
+                tasks first. Numbers are converted to the dtype wanted where
+                that loses nothing but a float's digits.
+
+        Returns:
+            Wire name -> array, as the server sent it: a task that the
+            model could make no sense of holds NaN.
+
+        Raises:
+            EpisodeError: An argument is malformed.
+            ServingError: The model has no such signature.
+            StatusError: The server refused or could not be reached.
+        """
+        return self._ask(
+            lambda model: requests.call(model, signature_name, arrays)
+        )[1]
+
+    def signatures(self) -> dict[str, SignatureInfo]:
+        """Describes what can be called, as far as this client knows.
+
+        It asks the server the first time, and whenever a call does not fit
+        what it knows; `metadata` asks every time.
+
+        Raises:
+            StatusError: The server refused or could not be reached.
+        """
+        return dict(self._description().signatures)
+
+    def signature(self, name: str) -> SignatureInfo:
+        """Describes one signature.
+
+        Args:
+            name: Such as `predict`.
+
+        Raises:
+            ServingError: The model has no such signature.
+            StatusError: The server refused or could not be reached.
+        """
+        return find(self._description(), name)
 
     def metadata(self) -> dict[str, SignatureInfo]:
         """Describes the model's signatures, as the server has them now.
@@ -186,8 +284,27 @@ class Client:
         Raises:
             StatusError: The server refused or could not be reached.
         """
-        self._signatures = with_retries(self._transport.metadata, self._timeout)
-        return dict(self._signatures)
+        found = self._refresh(Deadline(self._timeout))
+        return dict(found.signatures)
+
+    def origin(self) -> dict[str, Any]:
+        """What a state of this model is stored with.
+
+        Returns:
+            `model`, the `version` that the signatures are of, and
+            `layout`, a digest of the tensors of its state.
+
+        Raises:
+            ServingError: The model has no state.
+            StatusError: The server refused or could not be reached.
+        """
+        model = self._refresh(Deadline(self._timeout))
+        names = find(model, ADAPT).outputs
+        return {
+            "model": self._model,
+            "version": model.version,
+            "layout": state_layout(find(model, PREDICT), names),
+        }
 
     def status(self) -> list[dict[str, Any]]:
         """Lists the model's versions, highest first.
@@ -198,7 +315,8 @@ class Client:
         Raises:
             StatusError: The server refused or could not be reached.
         """
-        return with_retries(self._transport.status, self._timeout)
+        deadline = Deadline(self._timeout)
+        return with_retries(self._transport.status, deadline, self._retries)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -210,79 +328,54 @@ class Client:
     def __exit__(self, *details: object) -> None:
         self.close()
 
-    def _support(
-        self, support_x: Any, support_y: Any
-    ) -> tuple[dict[str, np.ndarray], bool]:
-        x, single = check_examples(
-            "support_x", support_x, self._example_shape()
+    def _description(self) -> ModelDescription:
+        return self._known or self._refresh(Deadline(self._timeout))
+
+    def _refresh(self, deadline: Deadline) -> ModelDescription:
+        self._known = with_retries(
+            self._transport.metadata, deadline, self._retries
         )
-        y = check_labels("support_y", support_y, x.shape[:2], None)
-        return {"support_x": x, "support_y": y}, single
+        return self._known
 
-    def _example_shape(self) -> tuple[Any, ...]:
-        known = self._signatures or self.metadata()
-        for signature in known.values():
-            for name in ("support_x", "query_x"):
-                info = signature.inputs.get(name)
-                if info is not None and info.shape is not None:
-                    return info.shape[2:]
-        raise ServingError("no signature of the model takes an episode")
+    def _ask(self, build: Build) -> tuple[Request, Arrays]:
+        """Sends a request, rebuilt once if the model has been replaced."""
+        deadline = Deadline(self._timeout)
+        known = self._known or self._refresh(deadline)
+        try:
+            return self._send(known, build(known), deadline)
+        except (EpisodeError, ServingError) as error:
+            if not _may_be_stale(error):
+                raise
+            fresh = self._replacement(known, deadline)
+            if fresh is None:
+                raise
+        return self._send(fresh, build(fresh), deadline)
 
-    def _call(
-        self, name: str, inputs: Mapping[str, np.ndarray]
-    ) -> dict[str, np.ndarray]:
-        signature = self._signature(name)
-        if _problem(signature, inputs):
-            # The model may have been replaced since it was asked.
-            self.metadata()
-            signature = self._signature(name)
-        problem = _problem(signature, inputs)
-        if problem:
-            raise EpisodeError(problem)
-        return with_retries(
-            lambda left: self._transport.predict(signature, inputs, left),
-            self._timeout,
+    def _replacement(
+        self, known: ModelDescription, deadline: Deadline
+    ) -> ModelDescription | None:
+        try:
+            fresh = self._refresh(deadline)
+        except StatusError:
+            # What was found wrong before is the better news.
+            return None
+        return None if fresh.signatures == known.signatures else fresh
+
+    def _send(
+        self, model: ModelDescription, request: Request, deadline: Deadline
+    ) -> tuple[Request, Arrays]:
+        wire = requests.wire_form(model, request, self._encoding)
+        outputs = with_retries(
+            lambda left: self._transport.predict(
+                wire.signature, wire.inputs, left
+            ),
+            deadline,
+            self._retries,
         )
-
-    def _signature(self, name: str) -> SignatureInfo:
-        known = self._signatures or self.metadata()
-        if name not in known:
-            known = self.metadata()
-        if name not in known:
-            raise ServingError(
-                f"the model has no signature {name!r}; it has {sorted(known)}"
-            )
-        return known[name]
+        num_tasks = len(next(iter(wire.inputs.values())))
+        check_outputs(wire.signature, outputs, num_tasks)
+        return request, outputs
 
 
-def _refuse_spoiled(cause: str, outputs: Mapping[str, np.ndarray]) -> None:
-    """A server answers a task it can't make sense of with NaN."""
-    for value in outputs.values():
-        if value.dtype.kind == "f" and np.isnan(value).any():
-            tasks = np.isnan(value.reshape(len(value), -1)).any(1)
-            raise EpisodeError(
-                f"{cause} does not fit the served model in tasks "
-                f"{np.flatnonzero(tasks).tolist()}: a label is beyond its "
-                "classes, or a state holds NaN."
-            )
-
-
-def _problem(
-    signature: SignatureInfo, inputs: Mapping[str, np.ndarray]
-) -> str | None:
-    if set(inputs) != set(signature.inputs):
-        return (
-            f"signature {signature.name!r} takes {sorted(signature.inputs)}; "
-            f"got {sorted(inputs)}"
-        )
-    for name, value in inputs.items():
-        problem = signature.inputs[name].problem(value)
-        if problem:
-            return problem
-    shapes = {name: value.shape for name, value in inputs.items()}
-    if len({shape[0] for shape in shapes.values()}) > 1:
-        listed = ", ".join(
-            f"{name} {shape_text(shape)}" for name, shape in shapes.items()
-        )
-        return f"the inputs differ in their number of tasks: {listed}"
-    return None
+def _may_be_stale(error: Exception) -> bool:
+    return not isinstance(error, StatusError) or error.code in STALE_CODES

@@ -48,7 +48,7 @@ class TensorInfo:
                 f"input tensor {self.name!r} has dtype {dtype}; "
                 f"expected {self.dtype}"
             )
-        if not self._shape_fits(value.shape):
+        if not self.shape_fits(value.shape):
             return (
                 f"input tensor {self.name!r} has shape "
                 f"{shape_text(value.shape)}; expected {shape_text(self.shape)}"
@@ -60,7 +60,8 @@ class TensorInfo:
             )
         return None
 
-    def _shape_fits(self, shape: Sequence[int]) -> bool:
+    def shape_fits(self, shape: Sequence[int]) -> bool:
+        """Whether an array of this shape can be the tensor."""
         if self.shape is None:
             return True
         return len(shape) == len(self.shape) and all(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +28,25 @@ _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
 )
+
+
+_SINGLE = "__single__"
+_NOTES = "__notes__"
+
+
+@dataclass(frozen=True)
+class StoredState:
+    """What the file of an adapted model holds.
+
+    Attributes:
+        state: name to array with a leading tasks axis.
+        single: whether it came from one task without a tasks axis.
+        notes: what was said of it when it was stored; JSON values.
+    """
+
+    state: dict[str, np.ndarray]
+    single: bool
+    notes: dict[str, Any]
 
 
 class AdaptedModel:
@@ -77,20 +99,28 @@ class AdaptedModel:
         """
         return self._run(query_x)["classes"]
 
-    def save(self, path: str | Path) -> Path:
+    def save(
+        self, path: str | Path, notes: Mapping[str, Any] | None = None
+    ) -> Path:
         """Stores the state as an `.npz` file, whole or not at all.
 
         Args:
             path: file to write.
+            notes: JSON values to keep beside the state, such as the names
+                of the classes.
 
         Returns:
             The path.
         """
         path = Path(path)
+        extra = {
+            _SINGLE: np.array(self.single),
+            _NOTES: np.array(json.dumps(dict(notes or {}))),
+        }
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             with open(temporary, "wb") as file:
-                np.savez(file, __single__=np.array(self.single), **self.state)
+                np.savez(file, **extra, **self.state)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -116,13 +146,31 @@ def load_state(path: str | Path) -> tuple[dict[str, np.ndarray], bool]:
     Raises:
         EpisodeError: the file is no stored state.
     """
+    stored = read_adapted(path)
+    return stored.state, stored.single
+
+
+def read_adapted(path: str | Path) -> StoredState:
+    """Reads all that `AdaptedModel.save` stored; runs no code of the file.
+
+    Args:
+        path: the `.npz` file.
+
+    Returns:
+        The state and what was noted of it.
+
+    Raises:
+        EpisodeError: the file is no stored state.
+    """
     try:
         if not zipfile.is_zipfile(path):
             raise ValueError("it is missing, or no .npz archive")
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        notes = json.loads(str(arrays.pop(_NOTES, "{}")))
     except _DAMAGED as error:
         raise EpisodeError(f"{path} holds no adapted state: {error}") from error
-    if "__single__" not in arrays:
+    if _SINGLE not in arrays or not isinstance(notes, dict):
         raise EpisodeError(f"{path} was not written by AdaptedModel.save.")
-    return arrays, bool(arrays.pop("__single__"))
+    single = bool(arrays.pop(_SINGLE))
+    return StoredState(arrays, single, notes)

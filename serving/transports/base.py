@@ -12,6 +12,7 @@ import numpy as np
 
 from metazoo.serving.signatures import SignatureInfo
 from metazoo.serving.status import StatusError
+from metazoo.serving.transports.tls import ClientTls
 
 Result = TypeVar("Result")
 
@@ -19,21 +20,48 @@ RETRIES = 3
 FIRST_PAUSE = 0.1
 
 
+class ConnectionSetupError(StatusError):
+    """UNAVAILABLE for a reason that no further try will change.
+
+    TLS on one side only, a certificate that is not trusted, or the port of
+    the other transport.
+    """
+
+    def __init__(self, message: str) -> None:
+        """Stores the reason."""
+        super().__init__("UNAVAILABLE", message)
+
+
 @dataclass(frozen=True)
 class Target:
-    """Which model a client talks to.
+    """Which model a client talks to, and how.
 
     Attributes:
         address: `host:port`.
         model: Name of the model.
         version: Its version; None for the highest one.
         label: A label instead of the version.
+        tls: Certificates; None for a connection that is not encrypted.
     """
 
     address: str
     model: str
     version: int | None = None
     label: str | None = None
+    tls: ClientTls | None = None
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What a server says of a model.
+
+    Attributes:
+        version: The version that is described.
+        signatures: Those that can be called, by name.
+    """
+
+    version: int
+    signatures: Mapping[str, SignatureInfo]
 
 
 class Transport(Protocol):
@@ -47,8 +75,8 @@ class Transport(Protocol):
     ) -> dict[str, np.ndarray]:
         """Runs one signature."""
 
-    def metadata(self, timeout: float) -> dict[str, SignatureInfo]:
-        """Describes the signatures of the model."""
+    def metadata(self, timeout: float) -> ModelDescription:
+        """Describes the model."""
 
     def status(self, timeout: float) -> list[dict[str, Any]]:
         """Lists the versions of the model, highest first."""
@@ -57,15 +85,49 @@ class Transport(Protocol):
         """Closes the connections."""
 
 
-def with_retries(call: Callable[[float], Result], timeout: float) -> Result:
+class Deadline:
+    """A point in time that all steps of one call share."""
+
+    def __init__(self, seconds: float) -> None:
+        """Starts the clock.
+
+        Args:
+            seconds: Time for the call.
+        """
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds that are left, 0 if there are none."""
+        return max(self._end - time.monotonic(), 0.0)
+
+    def require(self) -> float:
+        """Seconds that are left.
+
+        Raises:
+            TimeoutError: If there are none.
+        """
+        left = self.left()
+        if not left:
+            raise TimeoutError(f"no answer within {self.seconds:.3g} s")
+        return left
+
+
+def with_retries(
+    call: Callable[[float], Result],
+    deadline: Deadline,
+    retries: int = RETRIES,
+) -> Result:
     """Makes a call, again where the server was UNAVAILABLE.
 
     Adaptation and prediction are pure, so a second try is safe; no other
-    status promises to change.
+    status promises to change. Pauses double from 0.1 s, half of each
+    drawn at random, so that clients do not come back all at once.
 
     Args:
         call: Takes the seconds that are left.
-        timeout: Seconds for all tries together.
+        deadline: Of all tries together.
+        retries: Tries after the first.
 
     Returns:
         What the call returned.
@@ -73,18 +135,18 @@ def with_retries(call: Callable[[float], Result], timeout: float) -> Result:
     Raises:
         StatusError: The last failure.
     """
-    deadline = time.monotonic() + timeout
-    pauses = [FIRST_PAUSE * 2**retry for retry in range(RETRIES)]
-    for pause in pauses:
-        pause *= random.uniform(0.5, 1.5)
+    for retry in range(retries):
+        pause = FIRST_PAUSE * 2**retry * random.uniform(0.5, 1.5)
         try:
             return call(_left(deadline))
+        except ConnectionSetupError:
+            raise
         except StatusError as error:
-            if error.code != "UNAVAILABLE" or pause >= _left(deadline):
+            if error.code != "UNAVAILABLE" or pause >= deadline.left():
                 raise
         time.sleep(pause)
     return call(_left(deadline))
 
 
-def _left(deadline: float) -> float:
-    return max(deadline - time.monotonic(), 0.001)
+def _left(deadline: Deadline) -> float:
+    return max(deadline.left(), 0.001)

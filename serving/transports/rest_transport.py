@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import importlib
-import json
-import threading
+import re
+import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import numpy as np
 
@@ -17,55 +15,65 @@ from metazoo.errors import ServingError
 from metazoo.serving.signatures import (
     INIT_OP,
     SignatureInfo,
-    TensorInfo,
     WireTensors,
     signature_info,
 )
 from metazoo.serving.status import StatusError
-from metazoo.serving.transports.base import Target
+from metazoo.serving.transports import diagnosis, json_body
+from metazoo.serving.transports.base import (
+    ConnectionSetupError,
+    Deadline,
+    ModelDescription,
+    Target,
+)
+from metazoo.serving.transports.http_pool import HttpAnswer, HttpPool
+from metazoo.serving.transports.tls import ClientTls
 
-orjson: Any = None
-with contextlib.suppress(ModuleNotFoundError):
-    orjson = importlib.import_module("orjson")
-
+# 408, 413 and 502 come from proxies in front of the server.
 CODE_OF_HTTP = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
     409: "ABORTED",
+    413: "RESOURCE_EXHAUSTED",
     429: "RESOURCE_EXHAUSTED",
     499: "CANCELLED",
     500: "INTERNAL",
     501: "UNIMPLEMENTED",
+    502: "UNAVAILABLE",
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
+HTTP2_FRAME = "\x00\x00"
+TLS_ALERT = "\x15\x03"
+LONGEST_QUOTE = 200
+# RemoteDisconnected is a ConnectionResetError.
+CLOSED = (ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
 
 
 class RestTransport:
-    """One kept-alive connection for each thread."""
+    """A pool of kept-alive connections, shared by all threads."""
 
     def __init__(self, target: Target) -> None:
-        """Reads the address; nothing is sent yet.
+        """Reads the address and the certificates; nothing is sent yet.
 
         Raises:
-            ServingError: If the address is not `host:port`.
+            ServingError: If the address or a certificate can't be used.
         """
-        url = target.address
-        parts = urlsplit(url if "//" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ServingError(
-                f"address {url!r} is not host:port or http(s)://host:port"
-            )
-        self._kind = (
-            http.client.HTTPSConnection
-            if parts.scheme == "https"
-            else http.client.HTTPConnection
+        parts = _split(target)
+        tls = target.tls or (ClientTls() if parts.scheme == "https" else None)
+        self._host = str(parts.hostname)
+        self._port = parts.port or (443 if tls else 80)
+        self._tls = tls is not None
+        self._pool = HttpPool(
+            self._host,
+            self._port,
+            tls.context() if tls else None,
+            tls.server_name if tls else None,
         )
-        self._host, self._port = parts.hostname, parts.port
         self._path = f"{parts.path.rstrip('/')}/v1/models/{_quoted(target)}"
-        self._local = threading.local()
 
     def predict(
         self,
@@ -74,85 +82,147 @@ class RestTransport:
         timeout: float,
     ) -> dict[str, np.ndarray]:
         """Runs one signature."""
-        body = _dump({"signature_name": signature.name, "inputs": dict(inputs)})
-        answer = self._ask("POST", ":predict", timeout, body)["outputs"]
+        body = json_body.dump_request(signature.name, inputs)
+        answer = self._ask("POST", ":predict", timeout, body)
+        outputs = self._field(answer, "outputs")
         if len(signature.outputs) == 1:
-            answer = {next(iter(signature.outputs)): answer}
+            outputs = {next(iter(signature.outputs)): outputs}
+        if not isinstance(outputs, dict):
+            raise self._strange("its outputs have no names")
         return {
-            name: _array(value, signature.outputs[name])
-            for name, value in answer.items()
+            name: self._array(name, value, signature)
+            for name, value in outputs.items()
         }
 
-    def metadata(self, timeout: float) -> dict[str, SignatureInfo]:
-        """Describes the signatures of the model."""
+    def metadata(self, timeout: float) -> ModelDescription:
+        """Describes the model."""
         answer = self._ask("GET", "/metadata", timeout)
-        found = answer["metadata"]["signature_def"]["signature_def"]
-        return {
-            name: signature_info(
-                name,
-                _tensors(definition["inputs"]),
-                _tensors(definition["outputs"]),
-            )
-            for name, definition in found.items()
-            if name != INIT_OP
-        }
+        try:
+            found = answer["metadata"]["signature_def"]["signature_def"]
+            version = int(answer["model_spec"]["version"])
+            return ModelDescription(version, _signatures(found))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self._strange("it does not describe a model") from error
 
     def status(self, timeout: float) -> list[dict[str, Any]]:
         """Lists the versions of the model, highest first."""
         answer = self._ask("GET", "", timeout)
-        return [
-            {
-                "version": int(entry["version"]),
-                "state": entry["state"],
-                "code": entry["status"]["error_code"],
-                "message": entry["status"]["error_message"],
-            }
-            for entry in answer["model_version_status"]
-        ]
+        try:
+            return [
+                {
+                    "version": int(entry["version"]),
+                    "state": entry["state"],
+                    "code": entry["status"]["error_code"],
+                    "message": entry["status"]["error_message"],
+                }
+                for entry in answer["model_version_status"]
+            ]
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._strange("it does not list versions") from error
 
     def close(self) -> None:
-        """Closes this thread's connection."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None:
-            connection.close()
-        self._local.connection = None
+        """Closes the connections."""
+        self._pool.close()
+
+    def _array(
+        self, name: str, value: Any, signature: SignatureInfo
+    ) -> np.ndarray:
+        if name not in signature.outputs:
+            raise self._strange(f"it has an unknown output {name!r}")
+        try:
+            return json_body.to_array(value, signature.outputs[name])
+        except (ValueError, TypeError, KeyError) as error:
+            raise self._strange(f"output tensor {name!r}: {error}") from error
+
+    def _field(self, answer: Any, name: str) -> Any:
+        if not isinstance(answer, dict) or name not in answer:
+            raise self._strange(f"it has no field {name!r}")
+        return answer[name]
 
     def _ask(
         self, method: str, suffix: str, timeout: float, body: bytes = b""
     ) -> Any:
+        deadline = Deadline(timeout)
         try:
-            status, data = self._exchange(
-                method, self._path + suffix, timeout, body
+            answer = self._pool.exchange(
+                method, self._path + suffix, body, deadline
             )
         except TimeoutError as error:
-            self.close()
             raise StatusError(
-                "DEADLINE_EXCEEDED", f"no answer within {timeout:.3g} s"
+                "DEADLINE_EXCEEDED",
+                f"{self._place}: no answer within {timeout:.3g} s",
             ) from error
         except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise StatusError(
-                "UNAVAILABLE",
-                f"{self._host}:{self._port}: {type(error).__name__}: {error}",
-            ) from error
-        if status == 200:
-            return json.loads(data)
-        raise StatusError(CODE_OF_HTTP.get(status, "UNKNOWN"), _message(data))
+            raise self._unreachable(error, deadline) from error
+        return self._document(answer)
 
-    def _exchange(
-        self, method: str, path: str, timeout: float, body: bytes
-    ) -> tuple[int, bytes]:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._kind(self._host, self._port, timeout=timeout)
-            self._local.connection = connection
-        connection.timeout = timeout
-        if connection.sock is not None:
-            connection.sock.settimeout(timeout)
-        headers = {"Content-Type": "application/json"}
-        connection.request(method, path, body, headers)
-        response = connection.getresponse()
-        return response.status, response.read()
+    def _document(self, answer: HttpAnswer) -> Any:
+        try:
+            document = json_body.load(answer.data)
+        except ValueError as error:
+            if answer.status == 200:
+                raise self._strange(
+                    f"it is no JSON: {_quote(answer)}"
+                ) from error
+            document = None
+        if answer.status == 200:
+            return document
+        code = CODE_OF_HTTP.get(answer.status, "UNKNOWN")
+        if isinstance(document, dict) and "error" in document:
+            raise StatusError(code, str(document["error"]))
+        raise StatusError(
+            code,
+            f"{self._place}: HTTP {answer.status} {answer.reason}, not from "
+            f"a model server: {_quote(answer)}",
+        )
+
+    @property
+    def _place(self) -> str:
+        return f"{self._host}:{self._port}"
+
+    def _strange(self, problem: str) -> StatusError:
+        return StatusError(
+            "INTERNAL",
+            f"{self._place}: the answer is not TensorFlow Serving's: {problem}",
+        )
+
+    def _unreachable(self, error: Exception, deadline: Deadline) -> StatusError:
+        text = f"{self._place}: {type(error).__name__}: {error}"
+        problem = self._problem(error, deadline)
+        if problem:
+            return ConnectionSetupError(f"{problem} ({text})")
+        if self._tls and isinstance(error, CLOSED):
+            text += f"; {diagnosis.CLOSED_TLS}"
+        return StatusError("UNAVAILABLE", text)
+
+    def _problem(self, error: Exception, deadline: Deadline) -> str | None:
+        if isinstance(error, ssl.SSLError):
+            return diagnosis.tls_problem(error)
+        if isinstance(error, CLOSED) and not self._tls:
+            place = (self._host, self._port)
+            tls = diagnosis.speaks_tls(*place, deadline.left())
+            return diagnosis.TLS_WANTED if tls else None
+        if isinstance(error, http.client.BadStatusLine):
+            if error.line.startswith(HTTP2_FRAME):
+                return diagnosis.GRPC_PORT
+            if error.line.startswith(TLS_ALERT):
+                return diagnosis.TLS_WANTED
+        return None
+
+
+def _split(target: Target) -> SplitResult:
+    url = target.address
+    wrong = f"address {url!r} is not host:port or http(s)://host:port"
+    try:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        usable = parts.port != 0 and parts.hostname
+    except ValueError as error:
+        raise ServingError(wrong) from error
+    if parts.scheme not in ("http", "https") or not usable:
+        raise ServingError(wrong)
+    if url.startswith("http:") and target.tls is not None:
+        raise ServingError(f"address {url!r} is plain HTTP, yet tls is given")
+    return parts
 
 
 def _quoted(target: Target) -> str:
@@ -164,29 +234,26 @@ def _quoted(target: Target) -> str:
     return path
 
 
-def _message(data: bytes) -> str:
-    try:
-        return str(json.loads(data)["error"])
-    except (ValueError, KeyError, TypeError):
-        return data[:200].decode("utf-8", "replace")
+def _quote(answer: HttpAnswer) -> str:
+    """The beginning of a body for people: a page's text, not its markup."""
+    if not answer.data:
+        return "an empty body"
+    text = answer.data[: 20 * LONGEST_QUOTE].decode("utf-8", "replace")
+    if "html" in answer.content_type:
+        text = re.sub(r"<[^>]*>", " ", text)
+    return repr(" ".join(text.split())[:LONGEST_QUOTE])
 
 
-def _dump(document: dict[str, Any]) -> bytes:
-    arrays = document["inputs"].values()
-    finite = all(np.isfinite(value).all() for value in arrays)
-    if orjson is not None and finite:
-        return orjson.dumps(
-            document,
-            option=orjson.OPT_SERIALIZE_NUMPY,
-            default=lambda item: item.tolist(),
+def _signatures(definitions: Mapping[str, Any]) -> dict[str, SignatureInfo]:
+    return {
+        name: signature_info(
+            name,
+            _tensors(definition["inputs"]),
+            _tensors(definition["outputs"]),
         )
-    # The standard library also writes the wire's NaN and Infinity tokens.
-    return json.dumps(document, default=lambda item: item.tolist()).encode()
-
-
-def _array(value: Any, info: TensorInfo) -> np.ndarray:
-    dtype = object if info.dtype == "string" else info.dtype
-    return np.asarray(value, dtype=dtype)
+        for name, definition in definitions.items()
+        if name != INIT_OP
+    }
 
 
 def _tensors(tensors: Mapping[str, Any]) -> WireTensors:

@@ -14,7 +14,7 @@ from metazoo.adapted import load_state
 from metazoo.errors import EpisodeError, ServingError
 from metazoo.serving import Client
 from metazoo.serving.status import StatusError
-from metazoo.serving.transports.base import with_retries
+from metazoo.serving.transports.base import Deadline, with_retries
 
 REST_WITHOUT_STUBS = """
 import sys
@@ -169,15 +169,15 @@ def test_retries_only_unavailable():
 
         return call
 
-    assert with_retries(fails_with("UNAVAILABLE", 2), 10.0) == "answer"
+    assert with_retries(fails_with("UNAVAILABLE", 2), Deadline(10.0)) == "answer"
     assert len(calls) == 3
     calls.clear()
     with pytest.raises(StatusError):
-        with_retries(fails_with("RESOURCE_EXHAUSTED", 1), 10.0)
+        with_retries(fails_with("RESOURCE_EXHAUSTED", 1), Deadline(10.0))
     assert len(calls) == 1
     calls.clear()
     with pytest.raises(StatusError):
-        with_retries(fails_with("UNAVAILABLE", 99), 10.0)
+        with_retries(fails_with("UNAVAILABLE", 99), Deadline(10.0))
     assert len(calls) == 4
 
 
