@@ -8,10 +8,20 @@ from pathlib import Path
 
 from metazoo.errors import ExportError
 
+LARGEST_VERSION = 2**63 - 1
+
 
 def version_number(name: str) -> int | None:
-    """Reads a folder name as a version; None if it is not one."""
-    return int(name) if name.isascii() and name.isdigit() else None
+    """Reads a folder name as a version; None if it is not one.
+
+    Args:
+        name: Decimal digits, leading zeros allowed, of a number that fits
+            into 64 bits with a sign.
+    """
+    if not (name.isascii() and name.isdigit()):
+        return None
+    number = int(name)
+    return number if number <= LARGEST_VERSION else None
 
 
 def list_versions(base: Path) -> dict[int, Path]:
@@ -35,6 +45,28 @@ def list_versions(base: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def check_version(base: Path, version: int | None) -> None:
+    """Refuses a number that can't be published.
+
+    Args:
+        base: The model's base folder.
+        version: The number wanted; None for the next free one.
+
+    Raises:
+        ExportError: If it is not a positive number of 64 bits with a sign,
+            or exists.
+    """
+    if version is None:
+        return
+    if not 1 <= version <= LARGEST_VERSION:
+        raise ExportError(
+            f"version must be at least 1 and at most {LARGEST_VERSION}; got "
+            f"{version}"
+        )
+    if version in list_versions(base):
+        raise _exists(base / str(version))
+
+
 def publish(staging: Path, base: Path, version: int | None) -> Path:
     """Renames a finished folder to its version number.
 
@@ -47,26 +79,33 @@ def publish(staging: Path, base: Path, version: int | None) -> Path:
         The published folder.
 
     Raises:
-        ExportError: If the version is not a positive number or exists.
+        ExportError: If the number can't be published, or the folder can't
+            be written.
     """
-    if version is not None and version < 1:
-        raise ExportError(f"version must be at least 1; got {version}")
-    _sync_tree(staging)
+    try:
+        _sync_tree(staging)
+    except OSError as error:
+        raise ExportError(f"can't write to {base}: {error}") from error
     while True:
-        existing = list_versions(base)
-        number = version or max(existing, default=0) + 1
+        number = version or max(list_versions(base), default=0) + 1
+        if version is not None or number > LARGEST_VERSION:
+            check_version(base, number)
         target = base / str(number)
-        if number in existing:
-            raise ExportError(f"{target} exists; versions are never replaced")
         try:
             os.rename(staging, target)
         except OSError as error:
-            taken = error.errno in (errno.ENOTEMPTY, errno.EEXIST)
-            if taken and version is None:
-                continue
-            raise ExportError(f"can't publish {target}: {error}") from error
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise ExportError(f"can't publish {target}: {error}") from error
+            if version is not None:
+                raise _exists(target) from error
+            # Another export took the number.
+            continue
         _sync(base)
         return target
+
+
+def _exists(target: Path) -> ExportError:
+    return ExportError(f"{target} exists; versions are never replaced")
 
 
 def _sync_tree(root: Path) -> None:

@@ -3,83 +3,97 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from metazoo.errors import ServingError
-from metazoo.serving.server.batching import BatchingOptions
-from metazoo.serving.server.config import ModelConfig, from_mapping
+from metazoo.serving.server.config import ModelConfig, from_file, from_mapping
+from metazoo.serving.server.config_watch import ConfigWatch
 from metazoo.serving.server.core import PredictCore
 from metazoo.serving.server.grpc_frontend import GrpcFrontend
+from metazoo.serving.server.listen import check_free, is_loopback, resolve
 from metazoo.serving.server.metrics import Metrics
+from metazoo.serving.server.options import ServerOptions
 from metazoo.serving.server.rest_frontend import RestFrontend
 from metazoo.serving.server.versions import VersionManager
 
 LOG = logging.getLogger(__name__)
+
+Models = Mapping[str, str | Path] | Sequence[ModelConfig]
 
 
 class EmbeddedServer:
     """Serves exported models over gRPC and REST from this process.
 
     Use it as a context manager, or call `start` and `stop`. It listens on
-    loopback only unless another host is given: nothing on the wire is
-    authenticated. The ports open when every model has a version AVAILABLE.
+    loopback only unless another host is given. The ports open when every
+    model has a version AVAILABLE.
 
     Attributes:
+        options: Every setting.
         host: Address in use.
         port: gRPC port in use, once started.
         rest_port: REST port in use, once started; None if off.
+        drained: Whether every request was answered when it was stopped.
     """
 
     def __init__(
         self,
-        models: Mapping[str, str | Path] | Sequence[ModelConfig],
+        models: Models | None = None,
         port: int = 8500,
         rest_port: int | None = 8501,
         host: str = "127.0.0.1",
-        poll_interval: float = 1.0,
-        start_timeout: float | None = None,
-        tensor_content: bool = False,
-        batching: BatchingOptions | None = None,
+        **settings: Any,
     ) -> None:
-        """Stores the settings; nothing is opened or loaded yet.
+        """Checks the settings; nothing is opened or loaded yet.
 
         Args:
-            models: Name -> base folder, or full configs.
+            models: Name -> base folder, or full configs; None for those of
+                `model_config_file`.
             port: gRPC port; 0 for a free one.
             rest_port: REST port; 0 for a free one, None for no REST.
             host: Address to listen on.
-            poll_interval: Seconds between looks at the model folders.
-            start_timeout: Seconds to wait for the models; None for ever, as
-                TensorFlow Serving does.
-            tensor_content: Whether outputs are sent as raw bytes; otherwise
-                in typed fields, as TensorFlow Serving sends them.
-            batching: How concurrent requests are merged over the tasks
-                axis; None runs each of them alone.
+            **settings: Further fields of
+                `metazoo.serving.server.options.ServerOptions`.
 
         Raises:
-            ServingError: If no model is named.
+            ServingError: If no model is named, or a setting can't be used.
         """
-        if not models:
-            raise ServingError("no model to serve; give at least one")
-        configs = (
-            from_mapping(models)
-            if isinstance(models, Mapping)
-            else list(models)
-        )
-        self.host = host
-        self.port = port
-        self.rest_port = rest_port
-        self._start_timeout = start_timeout
-        self._tensor_content = tensor_content
+        self.options = ServerOptions(port, rest_port, host, **settings)
+        self.host, self.port, self.rest_port = host, port, rest_port
+        self.drained = True
         metrics = Metrics()
-        self._manager = VersionManager(configs, metrics, poll_interval)
-        self._core = PredictCore(self._manager, metrics, batching)
+        self._manager = VersionManager(
+            _configs(models, self.options),
+            metrics,
+            self.options.poll_interval,
+            self.options.max_load_retries,
+            self.options.load_retry_interval,
+            self.options.allow_unavailable_labels,
+        )
+        self._core = PredictCore(self._manager, metrics, self.options.batching)
+        self._watch: ConfigWatch | None = None
         self._grpc: GrpcFrontend | None = None
         self._rest: RestFrontend | None = None
+
+    @classmethod
+    def from_options(
+        cls, models: Models | None, options: ServerOptions
+    ) -> Self:
+        """Makes a server of ready settings.
+
+        Args:
+            models: As for the constructor.
+            options: The settings.
+        """
+        found = {f.name: getattr(options, f.name) for f in fields(options)}
+        return cls(models, **found)
 
     def start(self) -> EmbeddedServer:
         """Loads the models, then opens the ports.
@@ -90,27 +104,58 @@ class EmbeddedServer:
         Raises:
             ServingError: If a model does not load or a port is taken.
         """
+        address = resolve(self.host)
+        self._check_ports(address)
         self._manager.start()
         try:
-            self._manager.wait_available(self._start_timeout)
-            self._grpc = GrpcFrontend(
-                self._core, self.host, self.port, self._tensor_content
-            )
-            self.port = self._grpc.port
-            if self.rest_port is not None:
-                self._rest = RestFrontend(self._core, self.host, self.rest_port)
-                self.rest_port = self._rest.port
+            self._manager.wait_available(self.options.start_timeout)
+            self._open(address)
         except BaseException:
             self.stop(grace=0.0)
             raise
+        self._watch_config()
         return self
 
-    def stop(self, grace: float = 30.0) -> None:
+    def _check_ports(self, address: str) -> None:
+        if self.port:
+            check_free(address, self.port, "gRPC", "--port")
+        if self.rest_port:
+            check_free(address, self.rest_port, "REST", "--rest-port")
+        if self.options.tls is None and not is_loopback(address):
+            LOG.warning(
+                "listening on %s without TLS: whoever reaches it can use and "
+                "replace the models, and nothing is encrypted",
+                address,
+            )
+
+    def _open(self, address: str) -> None:
+        self._grpc = GrpcFrontend(self._core, address, self.options)
+        self.port = self._grpc.port
+        if self.rest_port is not None:
+            self._rest = RestFrontend(self._core, address, self.options)
+            self.rest_port = self._rest.port
+
+    def _watch_config(self) -> None:
+        path, interval = (
+            self.options.model_config_file,
+            self.options.config_poll_interval,
+        )
+        if path is not None and interval:
+            self._watch = ConfigWatch(path, interval, self._manager)
+            self._watch.start()
+
+    def stop(self, grace: float | None = None) -> None:
         """Takes no new requests, finishes the present ones, and unloads.
 
         Args:
-            grace: Longest wait for present requests, in seconds.
+            grace: Longest wait for present requests, in seconds; by default
+                the `drain_timeout` of the options.
         """
+        grace = self.options.drain_timeout if grace is None else grace
+        until = time.monotonic() + grace
+        self._manager.end_waits()
+        if self._watch is not None:
+            self._watch.stop()
         stoppers = [
             threading.Thread(target=frontend.stop, args=(grace,))
             for frontend in (self._grpc, self._rest)
@@ -120,20 +165,26 @@ class EmbeddedServer:
             stopper.start()
         for stopper in stoppers:
             stopper.join()
-        self._grpc = self._rest = None
-        self._manager.stop()
+        self._grpc = self._rest = self._watch = None
+        self.drained = self._manager.stop(max(0.5, until - time.monotonic()))
 
     def run_until_signalled(
         self, on_ready: Callable[[EmbeddedServer], None] | None = None
     ) -> None:
         """Serves until SIGTERM or SIGINT, then drains.
 
+        A second signal ends the process at once.
+
         Args:
             on_ready: Called once the ports are open.
         """
         ready, done = threading.Event(), threading.Event()
+        numbers: list[int] = []
 
         def stop(number: int, frame: Any) -> None:
+            numbers.append(number)
+            if len(numbers) > 1:
+                os._exit(128 + number)
             if not ready.is_set():
                 raise SystemExit(128 + number)
             done.set()
@@ -152,3 +203,13 @@ class EmbeddedServer:
 
     def __exit__(self, *details: object) -> None:
         self.stop()
+
+
+def _configs(
+    models: Models | None, options: ServerOptions
+) -> Sequence[ModelConfig]:
+    if models:
+        return from_mapping(models) if isinstance(models, Mapping) else models
+    if options.model_config_file is None:
+        raise ServingError("no model to serve; give at least one")
+    return from_file(options.model_config_file)

@@ -1,295 +1,142 @@
-"""PredictionService, ModelService and health over gRPC."""
+"""The gRPC server: its port, its limits, its end."""
 
 from __future__ import annotations
 
-import logging
-import os
 import time
 from collections.abc import Callable
-from concurrent import futures
 from typing import Any
 
 import grpc
-import numpy as np
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
-    classification_pb2,
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    inference_pb2,
-    model_management_pb2,
     model_service_pb2_grpc,
-    predict_pb2,
     prediction_service_pb2_grpc,
-    regression_pb2,
 )
 
-from metazoo.errors import ServingError
-from metazoo.serving.server.answers import signature_map, status_response
-from metazoo.serving.server.config import from_proto as read_config
-from metazoo.serving.server.core import (
-    ModelSelector,
-    PredictCore,
-    check_names,
+from metazoo.serving.server.core import PredictCore
+from metazoo.serving.server.grpc_services import (
+    ModelService,
+    PredictionService,
 )
-from metazoo.serving.signatures import SignatureInfo
-from metazoo.serving.status import StatusError, invalid
-from metazoo.serving.tensors import from_proto, write_content, write_values
-
-LOG = logging.getLogger(__name__)
+from metazoo.serving.server.listen import cannot_listen, join
+from metazoo.serving.server.options import ServerOptions
+from metazoo.serving.server.turns import CountingPool, Turns
 
 # The names that TensorFlow Serving answers health checks for.
 HEALTH_SERVICES = ("", "ModelService", "PredictionService")
-
-
-def selector_of(spec: Any) -> ModelSelector:
-    """Reads a ModelSpec."""
-    choice = spec.WhichOneof("version_choice")
-    return ModelSelector(
-        name=spec.name,
-        version=spec.version.value if choice == "version" else None,
-        label=spec.version_label if choice == "version_label" else None,
-        signature=spec.signature_name,
-    )
-
-
-def decode_inputs(
-    request: Any, signature: SignatureInfo
-) -> dict[str, np.ndarray]:
-    """Decodes the inputs of a PredictRequest.
-
-    Raises:
-        StatusError: INVALID_ARGUMENT that names the tensor.
-    """
-    check_names(signature, request.inputs)
-    arrays = {}
-    for name in signature.inputs:
-        try:
-            arrays[name] = from_proto(request.inputs[name])
-        except (ValueError, TypeError) as error:
-            raise invalid(f"tensor parsing error: {name}: {error}") from error
-    return arrays
-
-
-def timeout_ms(context: grpc.ServicerContext) -> int:
-    """Milliseconds until the caller's deadline; 0 if it set none."""
-    remaining = context.time_remaining()
-    if remaining is None:
-        return 0
-    return max(1, int(remaining * 1000))
-
-
-def answer(
-    context: grpc.ServicerContext, work: Callable[[], Any]
-) -> tuple[Any, str]:
-    """Runs a handler and turns what it raises into a status.
-
-    Returns:
-        (response, code); the response is None unless the code is OK.
-    """
-    try:
-        return work(), "OK"
-    except StatusError as error:
-        code, message = error.code, error.message
-    except Exception as error:
-        LOG.exception("a request failed inside the server")
-        code, message = "INTERNAL", f"{type(error).__name__}: {error}"[:1024]
-    context.set_code(getattr(grpc.StatusCode, code))
-    context.set_details(message)
-    return None, code
-
-
-class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    """Answers predictions and metadata."""
-
-    def __init__(self, core: PredictCore, tensor_content: bool) -> None:
-        """Stores the core and how outputs are encoded."""
-        self._core = core
-        self._write = write_content if tensor_content else write_values
-
-    def Predict(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Runs one signature."""
-        started = time.perf_counter()
-        response, code = answer(
-            context, lambda: self._predict(request, context)
-        )
-        self._core.metrics.answered(
-            self._core.known_model(request.model_spec.name),
-            "GRPC",
-            code,
-            time.perf_counter() - started,
-        )
-        return response or predict_pb2.PredictResponse()
-
-    def _predict(self, request: Any, context: Any) -> Any:
-        prediction = self._core.predict(
-            selector_of(request.model_spec),
-            lambda signature: decode_inputs(request, signature),
-            list(request.output_filter),
-            timeout_ms(context),
-        )
-        response = predict_pb2.PredictResponse()
-        response.model_spec.name = prediction.model
-        response.model_spec.version.value = prediction.version
-        response.model_spec.signature_name = prediction.signature
-        for name, value in prediction.outputs.items():
-            self._write(response.outputs[name], value)
-        return response
-
-    def GetModelMetadata(  # noqa: N802
-        self, request: Any, context: Any
-    ) -> Any:
-        """Describes the signatures of a model."""
-        response, _ = answer(context, lambda: self._metadata(request))
-        return response or get_model_metadata_pb2.GetModelMetadataResponse()
-
-    def _metadata(self, request: Any) -> Any:
-        if list(request.metadata_field) != ["signature_def"]:
-            raise invalid(
-                "GetModelMetadataRequest must list exactly the "
-                "metadata_field signature_def; got "
-                f"{list(request.metadata_field)}"
-            )
-        version, found = signature_map(
-            self._core, selector_of(request.model_spec)
-        )
-        response = get_model_metadata_pb2.GetModelMetadataResponse()
-        response.model_spec.name = request.model_spec.name
-        response.model_spec.version.value = version
-        response.metadata["signature_def"].Pack(found)
-        return response
-
-    def Classify(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Refuses: an episode is more than one input tensor."""
-        self._refuse(request.model_spec, context)
-        return classification_pb2.ClassificationResponse()
-
-    def Regress(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Refuses: an episode is more than one input tensor."""
-        self._refuse(request.model_spec, context)
-        return regression_pb2.RegressionResponse()
-
-    def MultiInference(  # noqa: N802
-        self, request: Any, context: Any
-    ) -> Any:
-        """Refuses: an episode is more than one input tensor."""
-        spec = request.tasks[0].model_spec if request.tasks else None
-        self._refuse(spec, context)
-        return inference_pb2.MultiInferenceResponse()
-
-    def _refuse(self, spec: Any, context: Any) -> None:
-        _, code = answer(context, lambda: self._check_model(spec))
-        if code == "OK":
-            context.set_code(grpc.StatusCode.INVALID_ARGUMENT)
-            context.set_details("Expected one input Tensor.")
-
-    def _check_model(self, spec: Any) -> None:
-        if spec is None:
-            raise invalid("Inference request must have at least one task")
-        selector = selector_of(spec)
-        with self._core.manager.use(
-            selector.name, selector.version, selector.label
-        ):
-            return
-
-
-class ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    """Answers status, and replaces the list of models."""
-
-    def __init__(self, core: PredictCore) -> None:
-        """Stores the core."""
-        self._core = core
-
-    def GetModelStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """Lists versions and their states; labels are ignored."""
-        selector = selector_of(request.model_spec)
-        response, _ = answer(
-            context,
-            lambda: status_response(
-                self._core, selector.name, selector.version
-            ),
-        )
-        return response or get_model_status_pb2.GetModelStatusResponse()
-
-    def HandleReloadConfigRequest(  # noqa: N802
-        self, request: Any, context: Any
-    ) -> Any:
-        """Replaces the whole list of models."""
-        response, _ = answer(context, lambda: self._reload(request, context))
-        return response or model_management_pb2.ReloadConfigResponse()
-
-    def _reload(self, request: Any, context: Any) -> Any:
-        configs = read_config(request.config)
-        try:
-            self._core.manager.reload(configs, context.time_remaining())
-        except StatusError:
-            raise
-        except ServingError as error:
-            raise StatusError("FAILED_PRECONDITION", str(error)) from error
-        return model_management_pb2.ReloadConfigResponse()
+HANDSHAKE_MS = 30_000
+# A peer that has vanished without a word is let go of after these.
+PING_MS = 60_000
+PING_TIMEOUT_MS = 20_000
 
 
 class GrpcFrontend:
     """A gRPC server on one port.
+
+    A call holds a thread from its first byte on, while only those that have
+    arrived whole take turns at computing. So there are threads for every
+    call that is let in, and few of them compute.
 
     Attributes:
         port: The port in use.
     """
 
     def __init__(
-        self, core: PredictCore, host: str, port: int, tensor_content: bool
+        self, core: PredictCore, address: str, options: ServerOptions
     ) -> None:
         """Opens the port and answers at once.
 
         Args:
             core: The prediction core.
-            host: Address to listen on.
-            port: Port; 0 for a free one.
-            tensor_content: Whether outputs are sent as raw bytes; otherwise
-                in typed fields, as TensorFlow Serving sends them.
+            address: Numeric address to listen on.
+            options: Port, limits and certificates.
 
         Raises:
             ServingError: If the port is taken.
         """
+        self._pool = CountingPool(options.max_connections, "grpc")
         self._server = grpc.server(
-            futures.ThreadPoolExecutor(
-                max_workers=max(16, 4 * (os.cpu_count() or 1)),
-                thread_name_prefix="grpc",
-            ),
-            options=[
-                # Otherwise two servers share one port without a word.
-                ("grpc.so_reuseport", 0),
-                ("grpc.max_receive_message_length", -1),
-                ("grpc.max_send_message_length", -1),
-            ],
+            self._pool,
+            interceptors=[_CountCalls(self._pool)],
+            options=_channel_options(options),
+            maximum_concurrent_rpcs=options.max_connections,
         )
         prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-            PredictionService(core, tensor_content), self._server
+            PredictionService(
+                core, Turns(options.grpc_threads), options.tensor_content
+            ),
+            self._server,
         )
         model_service_pb2_grpc.add_ModelServiceServicer_to_server(
             ModelService(core), self._server
         )
         self._health = health.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self.port = self._open(host, port)
-        self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        self.port = self._open(address, options)
+        for service in HEALTH_SERVICES:
+            self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
         self._server.start()
 
-    def _open(self, host: str, port: int) -> int:
-        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    def _open(self, address: str, options: ServerOptions) -> int:
+        place = join(address, options.port)
         try:
-            return self._server.add_insecure_port(address)
+            if options.tls is None:
+                return self._server.add_insecure_port(place)
+            return self._server.add_secure_port(
+                place, options.tls.grpc_credentials()
+            )
         except RuntimeError as error:
-            raise ServingError(
-                f"can't listen for gRPC on {address}: is another server on "
-                "that port? Choose another with --port"
+            self._server.stop(None)
+            raise cannot_listen(
+                address, options.port, "gRPC", "--port", "it is taken"
             ) from error
 
-    def _set_health(self, status: Any) -> None:
-        for service in HEALTH_SERVICES:
-            self._health.set(service, status)
-
     def stop(self, grace: float) -> None:
-        """Takes no new calls and gives the present ones `grace` seconds."""
-        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
-        self._server.stop(grace).wait()
+        """Takes no new calls and gives the present ones `grace` seconds.
+
+        Watches of the health end with the last call.
+        """
+        self._health.enter_graceful_shutdown()
+        until = time.monotonic() + grace
+        ended = self._server.stop(grace)
+        self._pool.wait_idle(max(0.0, until - time.monotonic()))
+        self._server.stop(0.0)
+        ended.wait()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _channel_options(options: ServerOptions) -> list[tuple[str, int]]:
+    return [
+        # Otherwise two servers share one port without a word.
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_receive_message_length", options.max_request_bytes),
+        ("grpc.max_send_message_length", -1),
+        ("grpc.max_concurrent_streams", options.max_connections),
+        ("grpc.server_handshake_timeout_ms", HANDSHAKE_MS),
+        ("grpc.keepalive_time_ms", PING_MS),
+        ("grpc.keepalive_timeout_ms", PING_TIMEOUT_MS),
+    ]
+
+
+class _CountCalls(grpc.ServerInterceptor):
+    """Counts calls until their answers are sent, not just made."""
+
+    def __init__(self, pool: CountingPool) -> None:
+        self._pool = pool
+
+    def intercept_service(
+        self, continuation: Callable[[Any], Any], details: Any
+    ) -> Any:
+        handler = continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+
+        def counted(request: Any, context: Any) -> Any:
+            self._pool.entered()
+            if not context.add_callback(self._pool.left):
+                self._pool.left()
+            return handler.unary_unary(request, context)
+
+        return grpc.unary_unary_rpc_method_handler(
+            counted, handler.request_deserializer, handler.response_serializer
+        )

@@ -39,7 +39,8 @@ class VersionStatus:
 class VersionTable:
     """The statuses by model and version.
 
-    One thread changes it; any number of threads look things up.
+    Each version is changed by one thread at a time; any number of threads
+    look things up.
     """
 
     def __init__(self) -> None:
@@ -61,7 +62,8 @@ class VersionTable:
         """Returns the status of a version that is to be served.
 
         A version that was unloaded starts anew; one that was given up stays
-        so until it is no longer asked for.
+        so until it is no longer asked for, and one that is still being
+        unloaded is left to it.
         """
         with self._changed:
             versions = self._models.setdefault(name, {})
@@ -77,6 +79,11 @@ class VersionTable:
                 setattr(status, name, value)
             self._changed.notify_all()
 
+    def notify(self) -> None:
+        """Wakes up who waits for something outside of the table."""
+        with self._changed:
+            self._changed.notify_all()
+
     def wait_for(
         self, condition: Callable[[], bool], timeout: float | None
     ) -> bool:
@@ -88,6 +95,14 @@ class VersionTable:
         """Whether a model has a version AVAILABLE."""
         versions = self.versions(name).values()
         return any(status.state == "AVAILABLE" for status in versions)
+
+    def is_settled(self, name: str) -> bool:
+        """Whether a model is AVAILABLE, or given up with no try to come."""
+        states = [status.state for status in self.versions(name).values()]
+        if "AVAILABLE" in states:
+            return True
+        failed = any(s.failed for s in self.versions(name).values())
+        return failed and not {"START", "LOADING"} & set(states)
 
     def acquire(self, name: str, version: int | None) -> Servable:
         """Counts a user of a loaded version, who must release it.

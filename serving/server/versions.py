@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from metazoo.errors import ServingError
-from metazoo.serving.publish import list_versions
 from metazoo.serving.server.config import ModelConfig
+from metazoo.serving.server.folders import Notices, find_versions
+from metazoo.serving.server.labels import Labels
+from metazoo.serving.server.loading import VersionLoader
 from metazoo.serving.server.metrics import Metrics
 from metazoo.serving.server.servable import Servable
 from metazoo.serving.server.table import VersionStatus, VersionTable
@@ -24,7 +23,8 @@ LOG = logging.getLogger(__name__)
 class VersionManager:
     """Serves the versions that the configs ask for.
 
-    One thread polls and loads; any number of threads use what is loaded.
+    One thread polls and loads; versions that go wait for their requests in
+    threads of their own; any number of threads use what is loaded.
     """
 
     def __init__(
@@ -32,26 +32,42 @@ class VersionManager:
         configs: Iterable[ModelConfig],
         metrics: Metrics,
         poll_interval: float = 1.0,
-        max_load_retries: int = 2,
-        load_retry_interval: float = 1.0,
+        max_load_retries: int = 5,
+        load_retry_interval: float = 60.0,
+        allow_unavailable_labels: bool = False,
     ) -> None:
         """Stores the configs; `start` begins to load.
 
         Args:
             configs: The models.
             metrics: Where load times are counted.
-            poll_interval: Seconds between looks at the folders.
+            poll_interval: Seconds between looks at the folders; 0 to look
+                once.
             max_load_retries: Further tries after a load that failed.
             load_retry_interval: Seconds between tries.
+            allow_unavailable_labels: Whether a new label may point to a
+                version that is not available yet.
+
+        Raises:
+            StatusError: FAILED_PRECONDITION for a label, unless they are
+                allowed: no version is available yet.
         """
         self._configs = {config.name: config for config in configs}
-        self._metrics = metrics
         self._poll_interval = poll_interval
-        self._max_retries = max_load_retries
-        self._retry_interval = load_retry_interval
         self._table = VersionTable()
+        self._loader = VersionLoader(
+            self._table, metrics, max_load_retries, load_retry_interval
+        )
+        self._labels = Labels(self._table, allow_unavailable_labels)
+        self._labels.assign(self._configs.values())
+        self._notices = Notices()
         self._poll_lock = threading.Lock()
+        self._reload_lock = threading.Lock()
+        # How often the list was replaced, and the last one that was polled.
+        self._generation = 0
+        self._polled = -1
         self._stop = threading.Event()
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -61,121 +77,99 @@ class VersionManager:
         )
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stops polling and unloads everything."""
-        self._stop.set()
+    def stop(self, timeout: float | None = None) -> bool:
+        """Stops polling and unloads everything.
+
+        Args:
+            timeout: Longest wait, in seconds, for requests that still use a
+                version; None to wait for ever.
+
+        Returns:
+            Whether everything is unloaded.
+        """
+        self.end_waits()
         if self._thread is not None:
             self._thread.join()
         with self._poll_lock:
             for name in self._table.names():
-                self._drop_all(name)
-        gc.unfreeze()
+                self._drop(name, self._table.versions(name))
+        return self._loader.finish(timeout)
+
+    def end_waits(self) -> None:
+        """Stops polling, and ends every wait for a model."""
+        self._stop.set()
+        self._wake.set()
+        self._table.notify()
 
     def _poll_forever(self) -> None:
         while not self._stop.is_set():
-            try:
-                self.poll()
-            except Exception:
-                LOG.exception("polling the model folders failed")
-            self._stop.wait(self._poll_interval)
+            self.poll()
+            self._wake.wait(self._pause())
+            self._wake.clear()
+
+    def _pause(self) -> float | None:
+        if self._poll_interval or self._loader.pending():
+            return self._poll_interval or 1.0
+        return None
 
     def poll(self) -> None:
-        """Looks at all folders once, loads what is new, drops what is old."""
+        """Looks at all folders once, loads what is new, drops what is old.
+
+        A model that can't be looked at keeps its versions and does not keep
+        the others from being looked at.
+        """
         with self._poll_lock:
-            for config in list(self._configs.values()):
-                self._poll_model(config)
-            for name in set(self._table.names()) - set(self._configs):
-                self._drop_all(name)
+            generation, configs = self._generation, self._configs
+            for config in configs.values():
+                try:
+                    self._poll_model(config)
+                except Exception:
+                    LOG.exception("polling model %r failed", config.name)
+            for name in set(self._table.names()) - set(configs):
+                self._drop(name, self._table.versions(name))
+            self._polled = generation
+            self._table.notify()
 
     def _poll_model(self, config: ModelConfig) -> None:
-        if not config.base_path.is_dir():
-            LOG.warning(
-                "model %r: base path %s does not exist",
+        try:
+            folders, warnings = find_versions(config.base_path)
+        except OSError as error:
+            self._notices.tell(
                 config.name,
-                config.base_path,
+                f"waiting for its folder: base path {config.base_path} can't "
+                f"be read: {error.strerror}",
             )
             return
-        folders = list_versions(config.base_path)
-        if not folders:
-            LOG.warning(
-                "model %r: no versions found under %s",
-                config.name,
-                config.base_path,
-            )
         wanted = config.wanted(folders)
-        for version in wanted:
+        if not wanted:
+            warnings.append(
+                "waiting for a version: no versions found under "
+                f"{config.base_path} that are to be served; a version is a "
+                "folder named by a number"
+            )
+        if warnings:
+            self._notices.tell(config.name, "; ".join(warnings))
+        else:
+            self._notices.settle(config.name)
+        statuses = {v: self._table.begin(config.name, v) for v in wanted}
+        for version, status in statuses.items():
             if self._stop.is_set():
                 return
-            self._load_if_due(config.name, version, folders[version])
+            self._loader.load_if_due(
+                config.name, version, folders[version], status
+            )
         self._drop_unwanted(config.name, wanted)
 
-    def _load_if_due(self, name: str, version: int, folder: Path) -> None:
-        status = self._table.begin(name, version)
-        due = status.retry_at <= time.monotonic()
-        if status.state in ("START", "LOADING") and due:
-            self._load(name, version, folder, status)
-
-    def _load(
-        self, name: str, version: int, folder: Path, status: VersionStatus
-    ) -> None:
-        self._table.update(status, state="LOADING")
-        started = time.perf_counter()
-        try:
-            servable = Servable(name, version, folder)
-        except Exception as error:
-            self._failed(name, version, status, error)
-            return
-        self._metrics.loaded(folder, time.perf_counter() - started)
-        self._table.update(status, state="AVAILABLE", servable=servable)
-        LOG.info("model %r version %d is AVAILABLE", name, version)
-        _freeze()
-
-    def _failed(
-        self, name: str, version: int, status: VersionStatus, error: Exception
-    ) -> None:
-        status.failures += 1
-        status.retry_at = time.monotonic() + self._retry_interval
-        given_up = status.failures > self._max_retries
-        LOG.error(
-            "model %r version %d does not load%s: %s",
-            name,
-            version,
-            "; given up" if given_up else "; will retry",
-            error,
-        )
-        if given_up:
-            self._table.update(
-                status, state="END", code="NOT_FOUND", message=str(error)
-            )
-
-    def _drop_unwanted(self, name: str, wanted: list[int]) -> None:
+    def _drop_unwanted(self, name: str, wanted: Collection[int]) -> None:
         versions = self._table.versions(name)
         ready = any(versions[v].state == "AVAILABLE" for v in wanted)
         if wanted and not ready:
             return
+        self._drop(name, {v: s for v, s in versions.items() if v not in wanted})
+
+    def _drop(self, name: str, versions: dict[int, VersionStatus]) -> None:
         for version, status in versions.items():
-            if version not in wanted:
-                self._unload(status)
-
-    def _drop_all(self, name: str) -> None:
-        for status in self._table.versions(name).values():
-            self._unload(status)
-
-    def _unload(self, status: VersionStatus) -> None:
-        servable = status.servable
-        if servable is None:
-            # Forgets a failed load: the version may come back repaired.
-            if status.state != "END" or status.failed:
-                self._table.update(status, state="END", code="OK", message="")
-            return
-        self._table.update(status, state="UNLOADING", servable=None)
-        servable.retire()
-        self._table.update(status, state="END")
-        LOG.info(
-            "model %r version %d is unloaded", servable.model, servable.version
-        )
-        del servable
-        _freeze()
+            self._loader.unload(name, version, status)
 
     def is_configured(self, name: str) -> bool:
         """Whether a model of this name is being served."""
@@ -214,20 +208,12 @@ class VersionManager:
         if not name:
             raise invalid("Missing ModelSpec.name: no model is named")
         if label is not None:
-            version = self._labelled(name, label)
+            version = self._labels.version(name, label)
         servable = self._table.acquire(name, version)
         try:
             yield servable
         finally:
             servable.release()
-
-    def _labelled(self, name: str, label: str) -> int:
-        config = self._configs.get(name)
-        if config is None or label not in config.labels:
-            raise invalid(
-                f"Unrecognized servable version label: {label} (model {name})"
-            )
-        return config.labels[label]
 
     def wait_available(self, timeout: float | None = None) -> None:
         """Waits until every model has a version AVAILABLE.
@@ -238,67 +224,88 @@ class VersionManager:
         Raises:
             ServingError: If a model can't be loaded or time is up.
         """
-        done = self._table.wait_for(self._ready_or_failed, timeout)
-        broken = [
-            f"{name}: {self._failure(name)}"
-            for name in self._configs
-            if not self._table.is_available(name)
-        ]
+        configs = self._configs
+        done = self._table.wait_for(
+            lambda: all(self._table.is_settled(name) for name in configs),
+            timeout,
+        )
+        broken = self._broken(configs.values())
         if broken:
             prefix = "" if done else f"after {timeout} s "
             raise ServingError(
-                f"{prefix}not every model is available: {'; '.join(broken)}"
+                f"{prefix}not every model is available: {broken}"
             )
 
-    def _ready_or_failed(self) -> bool:
-        return all(
-            self._table.is_available(name) or self._gave_up(name)
-            for name in self._configs
+    def _broken(self, configs: Iterable[ModelConfig]) -> str:
+        return "; ".join(
+            f"{config.name}: {self._failure(config)}"
+            for config in configs
+            if not self._table.is_available(config.name)
         )
 
-    def _gave_up(self, name: str) -> bool:
-        return any(s.failed for s in self._table.versions(name).values())
-
-    def _failure(self, name: str) -> str:
-        for version, status in self._table.versions(name).items():
+    def _failure(self, config: ModelConfig) -> str:
+        for version, status in self._table.versions(config.name).items():
             if status.failed:
                 return f"version {version}: {status.message}"
-        return f"no version under {self._configs[name].base_path}"
+        return f"no version under {config.base_path}"
 
     def reload(self, configs: list[ModelConfig], timeout: float | None) -> None:
         """Replaces the whole list of models.
 
+        The labels change first, then the list; then it waits for the models
+        that are new. A later replacement ends the wait.
+
         Args:
             configs: The new list; models that it leaves out are unloaded.
-            timeout: Longest wait, in seconds, for the new models.
+            timeout: Longest wait, in seconds, for the new models; None to
+                wait for ever.
 
         Raises:
             StatusError: FAILED_PRECONDITION for a label on a version that
-                is not available.
-            ServingError: If a new model does not become available.
+                is not available, and nothing has changed; UNKNOWN if a new
+                model can't be loaded, ABORTED if the list was replaced
+                again, DEADLINE_EXCEEDED if time is up.
         """
-        for config in configs:
-            self._check_labels(config)
-        with self._poll_lock:
+        with self._reload_lock:
+            self._labels.assign(configs)
+            if configs == list(self._configs.values()):
+                return
+            new = [c for c in configs if c.name not in self._configs]
             self._configs = {config.name: config for config in configs}
-        self.poll()
-        self.wait_available(timeout)
+            self._generation += 1
+            mine = self._generation
+        self._table.notify()
+        self._poll_soon()
+        self._wait_reloaded(new, mine, timeout)
 
-    def _check_labels(self, config: ModelConfig) -> None:
-        versions = self._table.versions(config.name)
-        for label, version in config.labels.items():
-            status = versions.get(version)
-            if status is None or status.state != "AVAILABLE":
-                raise StatusError(
-                    "FAILED_PRECONDITION",
-                    f"Label {label!r} of model {config.name!r} points to "
-                    f"version {version}, which is not available",
-                )
+    def _poll_soon(self) -> None:
+        if self._thread is None:
+            self.poll()
+        else:
+            self._wake.set()
 
+    def _wait_reloaded(
+        self, new: list[ModelConfig], mine: int, timeout: float | None
+    ) -> None:
+        def done() -> bool:
+            polled = self._polled >= mine
+            return self._superseded(mine) or (
+                polled and all(self._table.is_settled(c.name) for c in new)
+            )
 
-def _freeze() -> None:
-    # TensorFlow's objects make every full collection take 0.2 s; frozen,
-    # they are skipped until models change again.
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
+        in_time = self._table.wait_for(done, timeout)
+        if self._superseded(mine):
+            raise StatusError(
+                "ABORTED",
+                "the list of models was replaced again, or the server stops",
+            )
+        broken = self._broken(new)
+        if not in_time:
+            raise StatusError(
+                "DEADLINE_EXCEEDED", f"not available in time: {broken}"
+            )
+        if broken:
+            raise StatusError("UNKNOWN", f"not available: {broken}")
+
+    def _superseded(self, mine: int) -> bool:
+        return self._generation != mine or self._stop.is_set()

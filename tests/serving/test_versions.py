@@ -39,6 +39,7 @@ def managed(base):
             Metrics(),
             max_load_retries=1,
             load_retry_interval=0.0,
+            allow_unavailable_labels=True,
         )
         made.append(manager)
         manager.poll()
@@ -53,6 +54,12 @@ def states(manager):
     return {v: s.state for v, s in manager.statuses("m").items()}
 
 
+def settle(manager):
+    """Waits until what is being unloaded is gone."""
+    wait_until(lambda: "UNLOADING" not in states(manager).values())
+    return states(manager)
+
+
 def copy_version(base, number):
     staging = base / f"tmp-{number}"
     shutil.copytree(base / "1", staging)
@@ -64,10 +71,10 @@ def test_new_version_replaces_old_and_rolls_back(managed, base):
     assert states(manager) == {1: "AVAILABLE"}
     copy_version(base, 2)
     manager.poll()
-    assert states(manager) == {2: "AVAILABLE", 1: "END"}
+    assert settle(manager) == {2: "AVAILABLE", 1: "END"}
     shutil.rmtree(base / "2")
     manager.poll()
-    assert states(manager) == {2: "END", 1: "AVAILABLE"}
+    assert settle(manager) == {2: "END", 1: "AVAILABLE"}
 
 
 def test_names_that_are_no_versions_are_ignored(managed, base):
@@ -89,7 +96,7 @@ def test_half_written_version_never_takes_over(managed, base):
     assert states(manager) == {2: "END", 1: "AVAILABLE"}
     copy_version(base, 3)
     manager.poll()
-    assert states(manager) == {3: "AVAILABLE", 2: "END", 1: "END"}
+    assert settle(manager) == {3: "AVAILABLE", 2: "END", 1: "END"}
 
 
 def test_damaged_files_do_not_load(managed, base):
@@ -125,18 +132,34 @@ def test_unloading_waits_for_requests(managed, base, request_inputs):
     manager = managed()
     with manager.use("m") as servable:
         copy_version(base, 2)
-        polling = threading.Thread(target=manager.poll)
-        polling.start()
-        while states(manager)[1] != "UNLOADING":
-            time.sleep(0.01)
+        manager.poll()
+        assert states(manager) == {2: "AVAILABLE", 1: "UNLOADING"}
         with manager.use("m") as newer:
             assert newer.version == 2
         with pytest.raises(StatusError), manager.use("m", version=1):
             pass
         answer = servable.run("serving_default", request_inputs, ["classes"], 0)
         assert answer["classes"].shape == (2, 5)
-    polling.join(10)
-    assert states(manager) == {2: "AVAILABLE", 1: "END"}
+    assert settle(manager) == {2: "AVAILABLE", 1: "END"}
+
+
+def test_long_request_of_old_version_holds_up_no_load(managed, base):
+    manager = managed()
+    with manager.use("m"):
+        copy_version(base, 2)
+        manager.poll()
+        copy_version(base, 3)
+        manager.poll()
+        found = states(manager)
+        assert (found[3], found[1]) == ("AVAILABLE", "UNLOADING")
+    settle(manager)
+
+
+def test_stop_gives_up_on_requests_that_do_not_end(managed, base):
+    manager = managed()
+    with manager.use("m"):
+        assert manager.stop(timeout=0.0) is False
+    assert manager.stop() is True
 
 
 def wait_until(condition):
@@ -206,7 +229,7 @@ def test_reload_replaces_list_of_models(base, tmp_path):
         with Client(address, "other") as client:
             assert client.status()[0]["state"] == "AVAILABLE"
         with Client(address, "m") as client:
-            assert client.status()[0]["state"] == "END"
+            wait_until(lambda: client.status()[0]["state"] == "END")
             with pytest.raises(StatusError) as caught:
                 client.metadata()
             assert caught.value.code == "NOT_FOUND"
@@ -215,7 +238,12 @@ def test_reload_replaces_list_of_models(base, tmp_path):
 def test_broken_only_version_refuses_to_start(tmp_path):
     (tmp_path / "m" / "1").mkdir(parents=True)
     server = EmbeddedServer(
-        {"m": tmp_path / "m"}, port=0, rest_port=0, poll_interval=0.1
+        {"m": tmp_path / "m"},
+        port=0,
+        rest_port=0,
+        poll_interval=0.1,
+        max_load_retries=1,
+        load_retry_interval=0.0,
     )
     with pytest.raises(ServingError, match="m: version 1"):
         server.start()
