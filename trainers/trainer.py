@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -138,7 +139,8 @@ class Trainer:
             validation_tasks: tasks of a validation step; by default
                 `num_tasks`.
             callbacks: Keras callbacks.
-            verbose: as in Keras.
+            verbose: as in Keras, but `auto` is a progress bar on a terminal
+                only, and a line an epoch elsewhere.
             resume: False refuses a folder that holds checkpoints.
 
         Returns:
@@ -274,7 +276,7 @@ class Trainer:
             add_history=True,
             add_progbar=chief and verbose != 0,
             model=self.learner,
-            verbose=verbose,
+            verbose=_verbosity(verbose),
             epochs=plan.num_epochs,
             steps=min(plan.epoch, plan.steps),
             initial_epoch=plan.first_epoch(self.step),
@@ -331,3 +333,10 @@ def _as_strategy(
     if strategy is None:
         return tf.distribute.get_strategy()
     return make_strategy(strategy) if isinstance(strategy, str) else strategy
+
+
+def _verbosity(verbose: str | int) -> str | int:
+    """A progress bar rewrites its line, which fills a log file."""
+    if verbose == "auto" and not sys.stdout.isatty():
+        return 2
+    return verbose

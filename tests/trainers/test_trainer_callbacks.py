@@ -235,3 +235,11 @@ def test_episode_evaluation_logs_mean_and_interval(
 def test_endless_evaluation_is_refused(sampler):
     with pytest.raises(TrainingError, match="never ends"):
         EpisodeEvaluation(sampler.dataset(5))
+
+
+def test_progress_in_a_log_is_a_line_an_epoch(build, sampler, capfd):
+    Trainer(build()).fit(sampler, num_tasks=2, steps=4, steps_per_epoch=2)
+    out = capfd.readouterr().out
+    assert out.count("Epoch ") == 2
+    assert out.count("2/2") == 2
+    assert "1/2" not in out
