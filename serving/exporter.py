@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import platform
-import shutil
-import uuid
-from collections.abc import Callable
-from importlib import metadata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +10,16 @@ import keras
 import tensorflow as tf
 
 from metazoo.errors import ExportError
-from metazoo.serving.examples import example_inputs
-from metazoo.serving.gate import check_export
-from metazoo.serving.publish import publish
-from metazoo.serving.signatures import INFO_FILE
-from metazoo.serving.warmup import write_warmup
+from metazoo.serving.cases import right_calls, wrong_calls
+from metazoo.serving.gate import CHECKS, IN_PROCESS, check_export, check_names
+from metazoo.serving.guards import guarded
+from metazoo.serving.info import describe, write_info
+from metazoo.serving.loaders.process import loader_process
+from metazoo.serving.publish import check_version, publish
+from metazoo.serving.signature_defs import describe_all, read_signature_defs
+from metazoo.serving.staging import staging_folder
+from metazoo.serving.variants import Endpoint, endpoints
+from metazoo.serving.warmup import warmup_inputs, write_warmup
 from metazoo.signature import Signature
 
 
@@ -29,11 +28,17 @@ def export(
     directory: str | Path,
     version: int | None = None,
     warmup: bool = True,
+    variants: Sequence[str] | None = None,
+    checks: Sequence[str] = CHECKS,
 ) -> Path:
-    """Exports a learner, checks it as a server would, and publishes it.
+    """Exports a learner, checks it as servers load it, and publishes it.
 
     Nothing appears under a numeric name before it is whole and checked: a
-    watching server never sees half a version.
+    watching server never sees half a version. The checks call every
+    signature (a) by `tf.saved_model.load` and (b) by the loader in C++ that
+    TensorFlow Serving uses, both in a process that can import neither this
+    library nor Keras, and (c) in a session; all must give the learner's
+    numbers and refuse what is malformed.
 
     Args:
         learner: Offers `signatures()` and `example_episode(num_tasks, seed)`
@@ -42,29 +47,40 @@ def export(
         directory: The model's base folder; versions are its children.
         version: Number of the version; None takes the next free one.
         warmup: Whether to store warm-up records (needs the `serving` extra).
+        variants: Further forms of the signatures, out of "padded" and
+            "bytes"; None for those that apply.
+        checks: Ways to load the export, out of "saved_model", "cpp" and
+            "session"; fewer than all only where time matters more.
 
     Returns:
         The published version folder.
 
     Raises:
-        ExportError: If the learner can't be exported, the version exists, or
-            the exported graph does not behave as the learner does.
+        ExportError: If the learner can't be exported, the version exists,
+            the folder can't be written, or the exported graph does not
+            behave as the learner does.
         ImportError: If warm-up records are asked for without the extra.
     """
     base = Path(directory)
-    base.mkdir(parents=True, exist_ok=True)
+    checks = check_names(checks)
+    check_version(base, version)
     signatures = _signatures_by_name(learner)
-    staging = base / f".tmp-{uuid.uuid4().hex}"
-    try:
-        _write_saved_model(staging, signatures)
-        _write_info(staging, learner, signatures)
-        if warmup:
-            examples = example_inputs(learner, signatures, num_tasks=1)
-            write_warmup(staging, base.resolve().name, examples)
-        check_export(staging, learner, signatures)
+    chosen = endpoints(signatures, variants)
+    if set(checks) - {IN_PROCESS}:
+        # Its TensorFlow is imported while this process traces.
+        loader_process().start()
+    with staging_folder(base) as staging:
+        try:
+            _write(staging, learner, chosen)
+            cases = right_calls(learner, signatures, chosen)
+            if warmup:
+                inputs = warmup_inputs(cases, next(iter(chosen)))
+                write_warmup(staging, base.resolve().name, inputs)
+        except OSError as error:
+            raise ExportError(f"can't write to {base}: {error}") from error
+        refusals = list(wrong_calls(chosen, cases))
+        check_export(staging, cases, refusals, checks)
         return publish(staging, base, version)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _signatures_by_name(learner: Any) -> dict[str, Signature]:
@@ -80,97 +96,42 @@ def _signatures_by_name(learner: Any) -> dict[str, Signature]:
     return by_name
 
 
-def _write_saved_model(
-    directory: Path, signatures: dict[str, Signature]
+def _write(
+    directory: Path, learner: Any, chosen: Mapping[str, Endpoint]
 ) -> None:
     # Endpoints only: tracking the model as well would store and restore
     # every variable twice.
     archive = keras.export.ExportArchive()
     try:
-        for name, signature in signatures.items():
-            specs = dict(signature.inputs)
-            archive.add_endpoint(name, guarded(signature), [specs])
+        for name, endpoint in chosen.items():
+            specs = dict(endpoint.signature.inputs)
+            archive.add_endpoint(name, guarded(endpoint.signature), [specs])
         archive.write_out(str(directory), verbose=False)
-    except ExportError:
+    except (ExportError, OSError):
         raise
+    except tf.errors.OpError as error:
+        raise ExportError(
+            f"can't write to {directory.parent}: {error.message}"
+        ) from error
     except Exception as error:
         raise ExportError(f"the learner can't be exported: {error}") from error
+    write_info(directory, type(learner).__name__, _described(directory, chosen))
 
 
-def guarded(
-    signature: Signature,
-) -> Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]]:
-    """Wraps a signature so that a wrong shape ends in INVALID_ARGUMENT.
-
-    Without `tf.ensure_shape` as the first operation on every input, a wrong
-    rank aborts the whole server process in oneDNN, and a wrong size may be
-    answered silently; without the check of the tasks axis, one task is
-    broadcast against several and answered silently too.
-
-    Args:
-        signature: The signature.
-
-    Returns:
-        A function of one dict, as the exporter registers it.
-    """
-
-    def endpoint(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        checked = {
-            name: tf.ensure_shape(inputs[name], spec.shape, name=f"{name}_is")
-            for name, spec in signature.inputs.items()
-        }
-        outputs = signature.fn(**_as_many_tasks(checked))
-        if set(outputs) != set(signature.outputs):
-            raise ExportError(
-                f"signature {signature.name!r} returns {sorted(outputs)}; "
-                f"it declares {sorted(signature.outputs)}"
+def _described(
+    directory: Path, chosen: Mapping[str, Endpoint]
+) -> list[dict[str, Any]]:
+    """Describes what is stored: only the graph knows shapes of outputs."""
+    stored = describe_all(read_signature_defs(directory))
+    described = []
+    for name, endpoint in chosen.items():
+        signature = endpoint.signature
+        inputs, outputs = stored[name].inputs, stored[name].outputs
+        described.append(
+            describe(
+                *(name, signature.doc, signature.docs),
+                [inputs[key] for key in signature.inputs],
+                [outputs[key] for key in signature.outputs],
             )
-        return {name: outputs[name] for name in signature.outputs}
-
-    return endpoint
-
-
-def _as_many_tasks(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Refuses inputs of different numbers of tasks; servers don't look."""
-    counts = [tf.shape(value)[0] for value in inputs.values()]
-    checks = [
-        tf.debugging.assert_equal(
-            count, counts[0], f"{name} has another number of tasks"
         )
-        for name, count in zip(inputs, counts, strict=True)
-    ]
-    with tf.control_dependencies(checks[1:]):
-        return {name: tf.identity(value) for name, value in inputs.items()}
-
-
-def _write_info(
-    directory: Path, learner: Any, signatures: dict[str, Signature]
-) -> None:
-    described = [_describe(signature) for signature in signatures.values()]
-    canonical = json.dumps(described, sort_keys=True).encode()
-    info = {
-        "learner": type(learner).__name__,
-        "signatures": described,
-        "signatures_sha256": hashlib.sha256(canonical).hexdigest(),
-        "packages": {
-            "metazoo": metadata.version("metazoo"),
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-        },
-        "python": platform.python_version(),
-    }
-    path = directory / INFO_FILE
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(info, indent=2) + "\n")
-
-
-def _describe(signature: Signature) -> dict[str, Any]:
-    return {
-        "name": signature.name,
-        "doc": signature.doc,
-        "inputs": {
-            name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()}
-            for name, spec in signature.inputs.items()
-        },
-        "outputs": list(signature.outputs),
-    }
+    return described

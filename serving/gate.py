@@ -2,151 +2,146 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from metazoo.errors import ExportError
-from metazoo.serving.examples import Arrays, example_inputs, run_eager
+from metazoo.serving.cases import Case, Refusal
+from metazoo.serving.compare import compare, computes_on_gpu
+from metazoo.serving.loaders.process import loader_process
 from metazoo.serving.session import SavedModelSession
-from metazoo.serving.signatures import ADAPT, ADAPT_PREDICT, PREDICT
-from metazoo.signature import Signature
 
-TOLERANCE = 1e-5
-NUM_TASKS = (1, 3)
+# In a process without this library: `tf.saved_model.load`, and the loader
+# in C++ that TensorFlow Serving calls. In this process: a session.
+CHECKS = ("saved_model", "cpp", "session")
+IN_PROCESS = "session"
+INVALID_ARGUMENT = 3
+ANSWERED = "is not refused"
+
+
+def check_names(checks: Sequence[str]) -> tuple[str, ...]:
+    """Refuses names of checks that there are not.
+
+    Args:
+        checks: Names out of `CHECKS`.
+
+    Raises:
+        ExportError: If a name is unknown or none is given.
+    """
+    known = [name for name in CHECKS if name in checks]
+    if isinstance(checks, str) or not known or set(checks) - set(known):
+        raise ExportError(
+            f"checks must be one or more of {list(CHECKS)}; got {checks!r}"
+        )
+    return tuple(known)
 
 
 def check_export(
-    directory: Path, learner: Any, signatures: Mapping[str, Signature]
+    directory: Path,
+    cases: Sequence[Case],
+    refusals: Sequence[Refusal],
+    checks: Sequence[str] = CHECKS,
 ) -> None:
-    """Loads an export as a server does and compares it with the learner.
+    """Loads an export in every way it will be loaded, and calls it.
 
     Args:
         directory: The version folder, not yet published.
-        learner: The learner it was made from.
-        signatures: Its signatures by name.
+        cases: Calls with their right answers.
+        refusals: Calls that must be refused.
+        checks: Which ways, out of `CHECKS`.
 
     Raises:
-        ExportError: Names the signature, the tensor and what differed.
+        ExportError: Names the way, the signature, the tensor and what
+            differed.
     """
+    elsewhere = [name for name in checks if name != IN_PROCESS]
+    with ThreadPoolExecutor(1, "metazoo-loaders") as pool:
+        outside = pool.submit(
+            check_elsewhere, directory, cases, refusals, elsewhere
+        )
+        if IN_PROCESS not in checks:
+            outside.result()
+            return
+        with _session(directory) as session:
+            for case in cases:
+                compare(case.what, _run(session, case), case.expected)
+            # What aborts a process must have done so in the other one.
+            outside.result()
+            for refusal in refusals:
+                _check_refused(session, refusal)
+
+
+def check_elsewhere(
+    directory: Path,
+    cases: Sequence[Case],
+    refusals: Sequence[Refusal],
+    loaders: Sequence[str],
+) -> None:
+    """Checks an export in a process without this library.
+
+    Args:
+        directory: As for `check_export`.
+        cases: As for `check_export`.
+        refusals: As for `check_export`.
+        loaders: Names out of `CHECKS`, without `session`.
+
+    Raises:
+        ExportError: As for `check_export`.
+    """
+    if not loaders:
+        return
+    found = loader_process().run(
+        directory,
+        loaders,
+        [(case.signature, case.inputs, case.what) for case in cases],
+        [(r.signature, r.inputs, r.what) for r in refusals],
+    )
+    other_device = computes_on_gpu()
+    for loader, (answers, codes) in found.items():
+        for case, answer in zip(cases, answers, strict=True):
+            what = f"{case.what} by the loader {loader!r}"
+            compare(what, answer, case.expected, other_device)
+        for refusal, (code, message) in zip(refusals, codes, strict=True):
+            if code != INVALID_ARGUMENT:
+                how = f"ends in code {code} {message!r}" if code else ANSWERED
+                raise _refusal_error(refusal, f"{how} by {loader!r}")
+
+
+def _session(directory: Path) -> SavedModelSession:
     try:
-        session = SavedModelSession(directory)
+        return SavedModelSession(directory)
     except Exception as error:
         raise ExportError(
             f"the export does not load in a session: {error}"
         ) from error
-    with session:
-        for num_tasks in NUM_TASKS:
-            examples = example_inputs(learner, signatures, num_tasks)
-            for name, signature in signatures.items():
-                _check_values(session, signature, examples[name])
-                _check_tasks_apart(session, name, examples[name])
-            _check_two_calls(session, examples)
-        for name, signature in signatures.items():
-            _check_guards(session, signature, examples[name])
 
 
-def _run(session: SavedModelSession, name: str, inputs: Arrays) -> Arrays:
+def _run(session: SavedModelSession, case: Case) -> dict:
     try:
-        return session.run(name, inputs)
+        return session.run(case.signature, case.inputs)
     except tf.errors.OpError as error:
         raise ExportError(
-            f"signature {name!r} does not run in a session: {error.message}"
+            f"signature {case.signature!r} does not run in a session: "
+            f"{error.message}"
         ) from error
 
 
-def _check_values(
-    session: SavedModelSession, signature: Signature, inputs: Arrays
-) -> None:
-    expected = run_eager(signature, inputs)
-    served = _run(session, signature.name, inputs)
-    _compare(f"signature {signature.name!r}, served", served, expected)
-    num_tasks = len(next(iter(inputs.values())))
-    for name, value in served.items():
-        if value.ndim == 0 or len(value) != num_tasks:
-            raise ExportError(
-                f"signature {signature.name!r}: output {name!r} has shape "
-                f"{list(value.shape)}; its first axis must be the "
-                f"{num_tasks} tasks"
-            )
-
-
-def _check_tasks_apart(
-    session: SavedModelSession, name: str, inputs: Arrays
-) -> None:
-    """Checks that no task sees another: servers merge requests by tasks."""
-    together = _run(session, name, inputs)
-    alone = _run(session, name, {k: v[-1:] for k, v in inputs.items()})
-    last = {key: value[-1:] for key, value in together.items()}
-    _compare(f"signature {name!r}, a task among others,", last, alone)
-
-
-def _check_two_calls(
-    session: SavedModelSession, examples: Mapping[str, Arrays]
-) -> None:
-    if not {ADAPT, PREDICT, ADAPT_PREDICT} <= set(examples):
-        return
-    once = _run(session, ADAPT_PREDICT, examples[ADAPT_PREDICT])
-    state = _run(session, ADAPT, examples[ADAPT])
-    twice = _run(session, PREDICT, {**examples[PREDICT], **state})
-    shared = {name: twice[name] for name in twice if name in once}
-    _compare("adapt then predict, against adapt_predict,", shared, once)
-
-
-def _compare(what: str, got: Arrays, expected: Arrays) -> None:
-    for name, value in got.items():
-        wanted = expected[name]
-        if value.shape != wanted.shape or value.dtype != wanted.dtype:
-            raise ExportError(
-                f"{what}: {name!r} is {value.dtype}{list(value.shape)}; "
-                f"expected {wanted.dtype}{list(wanted.shape)}"
-            )
-        if value.dtype.kind != "f":
-            if not np.array_equal(value, wanted):
-                raise ExportError(f"{what}: {name!r} differs")
-            continue
-        _compare_floats(f"{what}: {name!r}", value, wanted)
-
-
-def _compare_floats(what: str, value: np.ndarray, wanted: np.ndarray) -> None:
-    if np.isnan(value).any():
-        raise ExportError(f"{what} has NaN on example inputs")
-    finite = np.abs(wanted[np.isfinite(wanted)])
-    limit = TOLERANCE * max(1.0, float(finite.max(initial=0.0)))
-    if not np.allclose(value, wanted, rtol=0.0, atol=limit):
-        worst = float(np.max(np.abs(value - wanted)))
-        raise ExportError(
-            f"{what} differs by {worst:.3g}; at most {limit:.3g} is allowed"
-        )
-
-
-def _check_guards(
-    session: SavedModelSession, signature: Signature, inputs: Arrays
-) -> None:
-    for name, value in inputs.items():
-        wrong = {**inputs, name: value[np.newaxis]}
-        _check_refused(
-            session, signature.name, wrong, f"wrong rank of {name!r}"
-        )
-        if len(inputs) > 1:
-            fewer = {**inputs, name: value[:1]}
-            what = f"smaller number of tasks of {name!r}"
-            _check_refused(session, signature.name, fewer, what)
-
-
-def _check_refused(
-    session: SavedModelSession, signature: str, inputs: Arrays, what: str
-) -> None:
+def _check_refused(session: SavedModelSession, refusal: Refusal) -> None:
     try:
-        session.run(signature, inputs)
+        session.run(refusal.signature, refusal.inputs)
     except tf.errors.InvalidArgumentError:
         return
     except tf.errors.OpError as error:
-        raise ExportError(
-            f"signature {signature!r}: a {what} ends in "
-            f"{type(error).__name__}; expected INVALID_ARGUMENT"
-        ) from error
-    raise ExportError(f"signature {signature!r}: a {what} is not refused")
+        how = f"ends in {type(error).__name__}"
+        raise _refusal_error(refusal, how) from error
+    raise _refusal_error(refusal, ANSWERED)
+
+
+def _refusal_error(refusal: Refusal, how: str) -> ExportError:
+    return ExportError(
+        f"signature {refusal.signature!r}: {refusal.what} {how}; expected "
+        "INVALID_ARGUMENT"
+    )

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.util import deprecation
 
-from metazoo.errors import ServingError
-from metazoo.serving.signature_defs import describe_all
+from metazoo.serving.signature_defs import describe_all, read_signature_defs
 
 
 class SavedModelSession:
@@ -43,7 +40,7 @@ class SavedModelSession:
         Raises:
             ServingError: If the folder holds no readable SavedModel.
         """
-        self.signature_defs = _read_signature_defs(Path(directory))
+        self.signature_defs = read_signature_defs(Path(directory))
         self.signatures = describe_all(self.signature_defs)
         config = tf.compat.v1.ConfigProto(
             intra_op_parallelism_threads=intra_op_threads
@@ -111,17 +108,3 @@ class SavedModelSession:
 
     def __exit__(self, *details: object) -> None:
         self.close()
-
-
-def _read_signature_defs(directory: Path) -> dict[str, Any]:
-    path = directory / "saved_model.pb"
-    try:
-        saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
-    except OSError as error:
-        raise ServingError(f"{path} can't be read: {error}") from error
-    except Exception as error:
-        raise ServingError(f"{path} is no SavedModel: {error}") from error
-    for meta_graph in saved_model.meta_graphs:
-        if "serve" in meta_graph.meta_info_def.tags:
-            return dict(meta_graph.signature_def)
-    raise ServingError(f"{path} holds no graph with the tag 'serve'")

@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
+from metazoo.errors import ServingError
 from metazoo.serving.signatures import (
     INIT_OP,
     SignatureInfo,
     WireTensors,
     signature_info,
 )
+
+
+def read_signature_defs(directory: Path) -> dict[str, Any]:
+    """Reads the signatures of a stored version.
+
+    Args:
+        directory: The version folder.
+
+    Returns:
+        Signature name -> SignatureDef, with the entry of the
+        initialisation.
+
+    Raises:
+        ServingError: If the folder holds no readable SavedModel.
+    """
+    path = directory / "saved_model.pb"
+    try:
+        saved_model = saved_model_pb2.SavedModel.FromString(path.read_bytes())
+    except OSError as error:
+        raise ServingError(f"{path} can't be read: {error}") from error
+    except Exception as error:
+        raise ServingError(f"{path} is no SavedModel: {error}") from error
+    for meta_graph in saved_model.meta_graphs:
+        if "serve" in meta_graph.meta_info_def.tags:
+            return dict(meta_graph.signature_def)
+    raise ServingError(f"{path} holds no graph with the tag 'serve'")
 
 
 def describe_all(definitions: Any) -> dict[str, SignatureInfo]:

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from metazoo.serving.cases import Case
 from metazoo.serving.extras import require
-from metazoo.serving.signatures import WARMUP_FILE
+from metazoo.serving.signatures import SERVING_DEFAULT, WARMUP_FILE
+
+
+def warmup_inputs(cases: Iterable[Case], default: str) -> dict[str, Any]:
+    """Chooses what to warm up with: one task for each signature.
+
+    Args:
+        cases: Right calls.
+        default: Name of the signature that `serving_default` is.
+
+    Returns:
+        Signature name -> wire name -> array, `serving_default` first: a
+        runtime prepares it apart from the signature it is another name of.
+    """
+    inputs: dict[str, Any] = {}
+    for case in cases:
+        inputs.setdefault(case.signature, case.inputs)
+    return {SERVING_DEFAULT: inputs[default], **inputs}
 
 
 def write_warmup(
@@ -22,7 +40,8 @@ def write_warmup(
 
     Args:
         directory: The version folder.
-        model: Name of the model in the records.
+        model: Name of the model in the records; servers replay them under
+            whatever name they serve it.
         examples: Signature name -> wire name -> array.
 
     Raises:

@@ -78,6 +78,54 @@ def check_examples(
     return array, single
 
 
+def check_at_most(name: str, count: int, limit: int | None) -> None:
+    """Refuses more examples in a task than a learner takes.
+
+    Args:
+        name: argument name for error messages.
+        count: examples of a task.
+        limit: the most; None for any number.
+
+    Raises:
+        EpisodeError: there are more.
+    """
+    if limit is not None and count > limit:
+        raise EpisodeError(
+            f"{name} holds {count} examples a task; this model takes at most "
+            f"{limit}."
+        )
+
+
+def check_seed(value: Any, num_tasks: int) -> np.ndarray:
+    """Checks the seeds of some tasks.
+
+    Args:
+        value: integers [2] for all tasks, or [tasks, 2].
+        num_tasks: number of tasks.
+
+    Returns:
+        int32 [tasks, 2].
+
+    Raises:
+        EpisodeError: wrong shape, dtype or range.
+    """
+    array = as_array("seed", value)
+    if array.dtype.kind not in "ui" or array.shape not in (
+        (2,),
+        (num_tasks, 2),
+    ):
+        raise EpisodeError(
+            f"seed must hold integers of shape (2,) or ({num_tasks}, 2); got "
+            f"{array.dtype} of shape {array.shape}."
+        )
+    limits = np.iinfo(np.int32)
+    if array.min() < limits.min or array.max() > limits.max:
+        raise EpisodeError(
+            f"seed must fit int32; found {array.min()} to {array.max()}."
+        )
+    return np.broadcast_to(array.astype(np.int32), (num_tasks, 2))
+
+
 def check_labels(
     name: str,
     value: Any,

@@ -12,6 +12,7 @@ import tensorflow as tf
 from metazoo.adapted import AdaptedModel
 from metazoo.backbone_checks import check_backbone
 from metazoo.checks import (
+    check_at_most,
     check_examples,
     check_labels,
     check_largest_label,
@@ -19,18 +20,15 @@ from metazoo.checks import (
     check_ways,
 )
 from metazoo.data.episode import Episode
-from metazoo.episodic_training import EpisodicTraining
+from metazoo.episodic_serving import (
+    MAX_SERVED_WAYS,
+    EpisodicServing,
+    ways_axes,
+)
 from metazoo.errors import EpisodeError
-from metazoo.faults import any_not_finite, spoil_all, tasks_not_finite
-from metazoo.signature import Signature
-
-# A larger label on the wire would make the server allocate a column for it.
-MAX_SERVED_WAYS = 4096
-
-PREDICTIONS = ("probabilities", "logits", "classes")
 
 
-class EpisodicLearner(EpisodicTraining):
+class EpisodicLearner(EpisodicServing):
     """A Keras model whose example is an episode.
 
     A method implements `adapt_state`, `logits_from_state` and `state_spec`
@@ -43,9 +41,14 @@ class EpisodicLearner(EpisodicTraining):
         value_range: (low, high) of the raw values the backbone takes; used
             to warn about input that was scaled before.
         name: name of the model.
+
+    Attributes:
+        max_support: largest number of support examples of a task, where
+            adaptation costs more than in proportion; None for any.
     """
 
     contract = "episodic"
+    max_support: int | None = None
 
     def __init__(
         self,
@@ -242,16 +245,26 @@ class EpisodicLearner(EpisodicTraining):
         Raises:
             EpisodeError: an argument is malformed.
         """
+        x, y, mask, ways, single = self._checked_support(
+            support_x, support_y, support_mask, num_ways
+        )
+        state = self._function("adapt")(x, y, mask, ways)
+        return AdaptedModel(self, state, single)
+
+    def _checked_support(
+        self, support_x: Any, support_y: Any, support_mask: Any, num_ways: Any
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, bool]:
+        """Arrays with a tasks axis, the ways, and whether it was added."""
         x, single = check_examples(
             "support_x", support_x, self.example_shape, self.value_range
         )
+        check_at_most("support_x", x.shape[1], self.max_support)
         ways = check_ways(num_ways, self.num_ways)
         mask = check_mask("support_mask", support_mask, x.shape[:2])
         y = check_labels("support_y", support_y, x.shape[:2], ways, mask)
         if ways is None:
             ways = check_largest_label("support_y", y, MAX_SERVED_WAYS) + 1
-        state = self._function("adapt")(x, y, mask, ways)
-        return AdaptedModel(self, state, single)
+        return x, y, mask, ways, single
 
     def adapted(
         self, state: Mapping[str, Any], single: bool = True
@@ -324,6 +337,8 @@ class EpisodicLearner(EpisodicTraining):
         self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         logits = tf.cast(self.logits_from_state(query_x, state), tf.float32)
+        # The exported shape tells a client whether the ways are fixed.
+        logits = tf.ensure_shape(logits, [None, None, self.num_ways])
         return {
             "probabilities": tf.nn.softmax(logits),
             "logits": logits,
@@ -351,109 +366,11 @@ class EpisodicLearner(EpisodicTraining):
             checked[name] = value
         if len({len(value) for value in checked.values()}) > 1:
             raise EpisodeError("state tensors hold different numbers of tasks.")
-        return checked
-
-    # What the exporter needs.
-
-    def signatures(self) -> tuple[Signature, ...]:
-        """Returns `adapt_predict`, `adapt` and `predict`."""
-        examples = [None, None, *self.example_shape]
-        support = {
-            "support_x": tf.TensorSpec(examples, tf.float32, "support_x"),
-            "support_y": tf.TensorSpec([None, None], tf.int64, "support_y"),
+        ways = {
+            name: checked[name].shape[axis] for name, axis in ways_axes(spec)
         }
-        query = {"query_x": tf.TensorSpec(examples, tf.float32, "query_x")}
-        state = self.state_spec()
-        return (
-            Signature(
-                "adapt_predict",
-                {**support, **query},
-                self._serve_adapt_predict,
-                PREDICTIONS,
-                "Adapts to each task's support set and predicts its queries.",
-            ),
-            Signature(
-                "adapt",
-                support,
-                self._serve_adapt,
-                tuple(state),
-                "Adapts to each task's support set and returns the state.",
-            ),
-            Signature(
-                "predict",
-                {**query, **state},
-                self._serve_predict,
-                PREDICTIONS,
-                "Predicts queries from the state that adapt returned.",
-            ),
-        )
-
-    def example_episode(self, num_tasks: int, seed: int = 0) -> Episode:
-        """A random valid episode, to try a signature on.
-
-        Args:
-            num_tasks: number of tasks.
-            seed: seed of the random values.
-
-        Returns:
-            2 shots and 3 queries of each of 3 (or the fixed number of)
-            ways, raw values.
-        """
-        rng = np.random.default_rng(seed)
-        ways = self.num_ways or 3
-        low, high = self.value_range or (0.0, 1.0)
-        shape = [size or 8 for size in self.example_shape]
-
-        def draw(examples: int) -> np.ndarray:
-            values = rng.uniform(low, high, (num_tasks, examples, *shape))
-            return values.astype(np.float32)
-
-        support_y = np.tile(np.repeat(np.arange(ways), 2), (num_tasks, 1))
-        query_y = np.tile(np.repeat(np.arange(ways), 3), (num_tasks, 1))
-        return Episode(
-            draw(2 * ways),
-            support_y,
-            draw(3 * ways),
-            query_y,
-            np.ones(support_y.shape, bool),
-            np.ones(query_y.shape, bool),
-        )
-
-    def _serve_adapt(
-        self, support_x: tf.Tensor, support_y: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        fits = tf.debugging.assert_equal(
-            tf.shape(support_y)[1],
-            tf.shape(support_x)[1],
-            "support_y holds another number of examples than support_x",
-        )
-        # A session drops a check that nothing depends on.
-        with tf.control_dependencies([fits]):
-            support_y = tf.identity(support_y)
-        limit = self.num_ways or MAX_SERVED_WAYS
-        wrong = tf.reduce_any((support_y < 0) | (support_y >= limit), -1)
-        wrong |= any_not_finite(support_x)
-        # A wrong label must not widen the answers of the tasks beside it.
-        nothing = tf.zeros_like(support_y)
-        labels = tf.where(wrong[:, None], nothing, support_y)
-        mask = tf.ones_like(labels, tf.bool)
-        ways = self.ways_of(labels, mask)
-        state = self.adapt_state(support_x, labels, mask, ways)
-        return spoil_all(state, wrong)
-
-    def _serve_predict(
-        self, query_x: tf.Tensor, **state: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        outputs = self._predict(query_x, state)
-        # The logits tell of a state that is itself of a wrong task.
-        wrong = tasks_not_finite([query_x, outputs["logits"]])
-        # A class has no NaN: -1 keeps who reads nothing else from harm.
-        nothing = -tf.ones_like(outputs["classes"])
-        classes = tf.where(wrong[:, None], nothing, outputs["classes"])
-        return spoil_all({**outputs, "classes": classes}, wrong)
-
-    def _serve_adapt_predict(
-        self, support_x: tf.Tensor, support_y: tf.Tensor, query_x: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        state = self._serve_adapt(support_x, support_y)
-        return self._serve_predict(query_x, **state)
+        if len(set(ways.values())) > 1:
+            raise EpisodeError(
+                f"state tensors hold different numbers of ways: {ways}."
+            )
+        return checked

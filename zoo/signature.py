@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import tensorflow as tf
 
@@ -23,6 +23,11 @@ class Signature:
             first. It must be pure and traceable in a `tf.function`.
         outputs: Wire names of what `fn` returns.
         doc: What the endpoint does, for people and for the metadata file.
+        docs: Wire name -> what that tensor is, for as many as need it.
+        masks_support: `fn` also takes `support_mask`, bool [tasks, support]:
+            rows where it is False may hold anything, NaN included, and
+            change nothing; a task without a True row is spoiled alone. The
+            exporter derives a padded form from such a signature.
     """
 
     name: str
@@ -30,6 +35,8 @@ class Signature:
     fn: Callable[..., dict[str, tf.Tensor]]
     outputs: tuple[str, ...]
     doc: str
+    docs: Mapping[str, str] = field(default_factory=dict)
+    masks_support: bool = False
 
     def __post_init__(self) -> None:
         """Refuses what can't be served.
@@ -43,14 +50,32 @@ class Signature:
         for key, spec in self.inputs.items():
             self._check_name("input", key)
             self._check_spec(key, spec)
-        if not self.outputs:
-            raise ExportError(f"signature {self.name!r} has no outputs")
+        if len(self.outputs) < 2:
+            raise ExportError(
+                f"signature {self.name!r} has the outputs "
+                f"{list(self.outputs)}; expected two or more, because REST "
+                "answers leave out the name of a single one"
+            )
         for key in self.outputs:
             self._check_name("output", key)
         if len(set(self.outputs)) != len(self.outputs):
             raise ExportError(
                 f"signature {self.name!r} names an output twice: "
                 f"{list(self.outputs)}"
+            )
+        self._check_docs()
+
+    def _check_docs(self) -> None:
+        unknown = sorted(set(self.docs) - {*self.inputs, *self.outputs})
+        if unknown:
+            raise ExportError(
+                f"signature {self.name!r}: docs name {unknown}, which are "
+                "neither inputs nor outputs"
+            )
+        if self.masks_support and "support_y" not in self.inputs:
+            raise ExportError(
+                f"signature {self.name!r} masks its support set and has no "
+                "input 'support_y'"
             )
 
     def _check_name(self, kind: str, name: str) -> None:

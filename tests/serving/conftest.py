@@ -26,6 +26,7 @@ SPECS = {
     "support_y": spec("support_y", None, dtype=tf.int64),
     "query_x": spec("query_x", *IMAGES),
     "prototypes": spec("prototypes", WAYS, 6),
+    "class_mask": spec("class_mask", WAYS),
 }
 
 
@@ -55,12 +56,16 @@ class LinearPrototypes:
     def adapt(self, support_x, support_y):
         one_hot = tf.one_hot(support_y, WAYS)
         total = tf.einsum("tsn,tsd->tnd", one_hot, self.features(support_x))
-        count = tf.reduce_sum(one_hot, axis=1)[..., None]
-        return {"prototypes": tf.math.divide_no_nan(total, count)}
+        count = tf.reduce_sum(one_hot, axis=1)
+        return {
+            "prototypes": tf.math.divide_no_nan(total, count[..., None]),
+            "class_mask": tf.minimum(count, 1.0),
+        }
 
-    def predict(self, query_x, prototypes):
+    def predict(self, query_x, prototypes, class_mask):
         difference = self.features(query_x)[:, :, None] - prototypes[:, None]
         logits = -tf.reduce_sum(difference**2, axis=-1)
+        logits -= 1e9 * (1.0 - class_mask[:, None])
         return {
             "probabilities": tf.nn.softmax(logits),
             "logits": logits,
@@ -82,10 +87,11 @@ class LinearPrototypes:
     def signatures(self):
         answers = ("probabilities", "logits", "classes")
         support = ("support_x", "support_y")
+        state = ("prototypes", "class_mask")
         return (
             self.signature("adapt_predict", (*support, "query_x"), answers),
-            self.signature("adapt", support, ("prototypes",)),
-            self.signature("predict", ("query_x", "prototypes"), answers),
+            self.signature("adapt", support, state),
+            self.signature("predict", ("query_x", *state), answers),
         )
 
     def example_episode(self, num_tasks, seed):
@@ -97,7 +103,8 @@ class Slow:
 
     def signatures(self):
         spec = tf.TensorSpec([None], tf.int64, name="steps")
-        return (Signature("run", {"steps": spec}, self.run, ("y",), "Slow."),)
+        outputs = ("y", "ran")
+        return (Signature("run", {"steps": spec}, self.run, outputs, "Slow."),)
 
     def example_inputs(self, signature_name, num_tasks):
         return {"steps": np.ones(num_tasks, np.int64)}
@@ -109,7 +116,7 @@ class Slow:
             lambda step, matrix: (step + 1, tf.tanh(matrix @ matrix)),
             (tf.constant(0, tf.int64), tf.ones([256, 256]) / 256),
         )
-        return {"y": tf.cast(steps, tf.float32) + matrix[0, 0]}
+        return {"y": tf.cast(steps, tf.float32) + matrix[0, 0], "ran": steps}
 
 
 def make_episode(num_tasks=2, seed=0, support=6, query=5):

@@ -301,11 +301,12 @@ class OuterProduct(metazoo.Proposer):
         return {"code": tf.TensorSpec([None, None], tf.float32, "code")}
 
     def proposal_names(self):
-        return ("weights",)
+        return ("weights", "biases")
 
     def propose(self, context, state):
         code = context["code"]
-        return {"weights": code[:, :, None] * code[:, None, :]}, {}
+        weights = code[:, :, None] * code[:, None, :]
+        return {"weights": weights, "biases": code}, {}
 
 
 def test_stateless_proposer_serves_proposals_alone(tmp_path):

@@ -338,10 +338,14 @@ def test_huge_label_on_the_wire_allocates_nothing(
     labels[0, 0] = 10**9
     state = learner._serve_adapt(task.support_x, tf.constant(labels))
     assert state["prototypes"].shape == (1, 1, 5)
-    labels[0, 0] = 4095
+    # Six examples have at most six classes, a few absent ones aside.
+    labels[0, 0] = 63
     state = learner._serve_adapt(task.support_x, tf.constant(labels))
-    assert state["prototypes"].shape == (1, 4096, 5)
+    assert state["prototypes"].shape == (1, 64, 5)
     assert np.isfinite(state["prototypes"]).all()
+    labels[0, 0] = 64
+    state = learner._serve_adapt(task.support_x, tf.constant(labels))
+    assert np.isnan(state["prototypes"]).all()
 
 
 def test_nan_query_spoils_its_own_task_only(learner, new_episode, tensors):
@@ -367,6 +371,9 @@ def test_too_few_labels_on_the_wire_are_refused(
         learner._serve_adapt(task.support_x, task.support_y[:, :labels])
 
 
+EMBEDDED = ("embeddings", "norms")
+
+
 class WithEmbed(metazoo.EpisodicLearner):
     """A method of its own with an endpoint beside the usual three."""
 
@@ -384,14 +391,13 @@ class WithEmbed(metazoo.EpisodicLearner):
         return self.inner.state_spec()
 
     def serve_embed(self, query_x):
-        return {"embeddings": self.inner.embed(query_x)}
+        embeddings = self.inner.embed(query_x)
+        return {"embeddings": embeddings, "norms": tf.norm(embeddings, axis=-1)}
 
     def signatures(self):
         standard = super().signatures()
         query = {"query_x": standard[0].inputs["query_x"]}
-        embed = Signature(
-            "embed", query, self.serve_embed, ("embeddings",), "Embeds."
-        )
+        embed = Signature("embed", query, self.serve_embed, EMBEDDED, "Embeds.")
         return (*standard, embed)
 
 
@@ -402,11 +408,10 @@ def test_method_adds_an_endpoint_of_its_own(
     version = export(learner, tmp_path / "model", warmup=False)
     loaded = tf.saved_model.load(str(version))
     assert set(loaded.signatures) == {
-        "adapt",
-        "adapt_predict",
-        "embed",
-        "predict",
-        "serving_default",
+        *("adapt", "adapt_predict", "embed", "predict", "serving_default"),
+        *("adapt_padded", "adapt_predict_padded"),
+        *("adapt_bytes", "adapt_predict_bytes", "predict_bytes"),
+        "embed_bytes",
     }
     query_x = new_episode().query_x
     found = loaded.signatures["embed"](query_x=tf.constant(query_x))

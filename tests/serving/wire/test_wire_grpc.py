@@ -44,10 +44,11 @@ def test_two_calls_equal_one(stub, make_request, request_inputs):
     state = stub.Predict(
         make_request(request_inputs, signature="adapt"), timeout=60
     )
-    assert list(state.outputs) == ["prototypes"]
+    assert sorted(state.outputs) == ["class_mask", "prototypes"]
     request = make_request({"query_x": query_x}, signature="predict")
     # The answer of one call goes into the next as it came.
-    request.inputs["prototypes"].CopyFrom(state.outputs["prototypes"])
+    for name, value in state.outputs.items():
+        request.inputs[name].CopyFrom(value)
     twice = stub.Predict(request, timeout=60)
     for name in ("probabilities", "logits", "classes"):
         np.testing.assert_allclose(
@@ -201,6 +202,7 @@ def test_bad_state_is_named(
     inputs = {
         "query_x": request_inputs["query_x"],
         "prototypes": np.zeros((2, 3, 7), np.float32),
+        "class_mask": np.ones((2, 3), np.float32),
     }
     code, text = refused(
         stub.Predict, make_request(inputs, signature="predict")

@@ -1,0 +1,1 @@
+"""Loads an export in a process that has TensorFlow and nothing else."""
