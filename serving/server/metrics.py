@@ -20,18 +20,18 @@ THREAD_POOL = "batch_threads"
 
 
 class _Count:
-    """Counts by labels; the client library would rename it `..._total`."""
+    """Sums by labels; the client library would rename it `..._total`."""
 
     def __init__(self, name: str, doc: str, labels: tuple[str, ...]) -> None:
-        self.name = f":tensorflow:serving:{name}"
+        self.name = f":tensorflow:{name}"
         self._doc = doc
         self._labels = labels
         self._lock = threading.Lock()
         self._counts: Counter[tuple[str, ...]] = Counter()
 
-    def add(self, *values: str) -> None:
+    def add(self, *values: str, amount: int = 1) -> None:
         with self._lock:
-            self._counts[values] += 1
+            self._counts[values] += amount
 
     def collect(self) -> Iterator[Metric]:
         metric = Metric(self.name, self._doc, "unknown")
@@ -79,7 +79,7 @@ class BatchingMetrics:
             BUCKETS,
         ).labels(THREAD_POOL)
         self._runs = _Count(
-            "batching_session:wrapped_run_count",
+            "serving:batching_session:wrapped_run_count",
             "Runs of a graph by batching.",
             ("thread_pool_name",),
         )
@@ -112,7 +112,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.batching = BatchingMetrics(self._registry)
         self._requests = _Count(
-            "request_count",
+            "serving:request_count",
             "Requests by model and status.",
             ("model_name", "status"),
         )
@@ -123,13 +123,13 @@ class Metrics:
         self._runtime = self._histogram(
             "runtime_latency", ["model_name", "API", "runtime"]
         )
-        self._load = Histogram(
-            ":tensorflow:cc:saved_model:load_latency",
+        # A sum, not a distribution, in the real server.
+        self._load = _Count(
+            "cc:saved_model:load_latency",
             "Microseconds to load a version, with its warm-up.",
-            ["model_path"],
-            registry=self._registry,
-            buckets=BUCKETS,
+            ("model_path",),
         )
+        self._registry.register(self._load)
 
     def _histogram(self, name: str, labels: list[str]) -> Histogram:
         return Histogram(
@@ -164,7 +164,7 @@ class Metrics:
 
     def loaded(self, directory: Path, seconds: float) -> None:
         """Counts the load of a version."""
-        self._load.labels(str(directory)).observe(seconds * 1e6)
+        self._load.add(str(directory), amount=round(seconds * 1e6))
 
     def render(self) -> bytes:
         """Writes everything in the text format."""
