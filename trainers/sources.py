@@ -30,7 +30,8 @@ class EpisodeSource(Protocol):
             context: which worker this is, and how many replicas there are.
 
         Returns:
-            Episodes of `num_tasks / replicas` tasks; the replicas of the
+            Episodes of `num_tasks / replicas` tasks in their Keras form
+            (strategies can't split an absent part); the replicas of the
             worker take one each, in turn.
         """
 
@@ -96,9 +97,10 @@ class SamplerSource:
         """See `EpisodeSource`."""
         share, local, first = _shares(num_tasks, context)
 
-        def draw(number: tf.Tensor) -> Episode:
+        def draw(number: tf.Tensor) -> Any:
             step, replica = number // local, first + number % local
-            return self.sampler.tasks(step * num_tasks + replica * share, share)
+            start = step * num_tasks + replica * share
+            return self.sampler.tasks(start, share).to_keras()
 
         numbers = tf.data.Dataset.range(start * local, (start + steps) * local)
         episodes = numbers.map(draw, num_parallel_calls=2, deterministic=True)
@@ -134,8 +136,9 @@ class StreamSource:
         Raises:
             TrainingError: an element has another number of tasks.
         """
-        episodes = self._dataset().map(lambda *data: _as_episode(data))
-        found = episodes.element_spec.support_y.shape[0]
+        episodes = self._dataset()
+        episodes = episodes.map(lambda *data: _as_episode(data).to_keras())
+        found = episodes.element_spec[1].shape[0]
         if found not in (None, num_tasks):
             raise TrainingError(
                 f"num_tasks is {num_tasks}, but an element of source holds "
@@ -144,10 +147,11 @@ class StreamSource:
         share, local, first = _shares(num_tasks, context)
         episodes = episodes.skip(start).take(steps)
 
-        def split(episode: Episode) -> Episode:
-            return Episode(
-                *(_own_part(p, num_tasks, share, local, first) for p in episode)
+        def split(*data: Any) -> Any:
+            own = _as_episode(data).map(
+                lambda p: _own_part(p, num_tasks, share, local, first)
             )
+            return own.to_keras()
 
         return episodes.map(split).unbatch().prefetch(2)
 
@@ -167,7 +171,8 @@ class StreamSource:
                 f"source gave a {type(first).__name__}; expected Episode."
             )
         return tf.data.Dataset.from_generator(
-            lambda: iter(self._make()), output_signature=_signature(first)
+            lambda: (episode.to_keras() for episode in self._make()),
+            output_signature=_signature(first),
         )
 
 
@@ -200,12 +205,12 @@ def _own_part(
     return tf.ensure_shape(own, [local, share, *part.shape[1:]])
 
 
-def _signature(episode: Episode) -> Episode:
-    """Specs of episodes like this one, with any number of examples."""
+def _signature(episode: Episode) -> Any:
+    """Keras form of specs of episodes like this, of any size."""
 
     def spec(part: Any) -> tf.TensorSpec:
         tensor = tf.convert_to_tensor(part)
         shape = [tensor.shape[0], None, *tensor.shape[2:]]
         return tf.TensorSpec(shape, tensor.dtype)
 
-    return Episode(*(spec(part) for part in episode))
+    return episode.map(spec).to_keras()

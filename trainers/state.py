@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from metazoo.data.episode import Episode
 from metazoo.errors import CheckpointError, TrainingError
 
 
@@ -104,9 +103,7 @@ def _named_variables(learner: keras.Model) -> dict[str, keras.Variable]:
 def _build_metrics(learner: keras.Model) -> None:
     """Shows the compiled metrics one empty task, without updating them."""
     example: Any = learner.example_episode(1)
-    inputs, query_y, query_mask = Episode(
-        *(tf.convert_to_tensor(part) for part in example)
-    ).to_keras()
+    inputs, query_y, query_mask = example.map(tf.convert_to_tensor).to_keras()
     ways = learner.num_ways or int(np.max(example.query_y)) + 1
     logits = tf.zeros([*query_y.shape, ways])
     with keras.StatelessScope():

@@ -32,10 +32,13 @@ class EpisodicTraining(MetaLearner):
         default_tasks_per_chunk: how many tasks are differentiated together;
             None for all of a step. One keeps memory flat in their number.
         adapts_by_gradient: adaptation descends the gradient of a loss.
+        skips_bad_updates: updates that are not finite are skipped unless
+            `compile` says otherwise.
     """
 
     default_tasks_per_chunk: int | None = None
     adapts_by_gradient: bool = False
+    skips_bad_updates: bool = False
 
     @property
     def logits_dtype(self) -> str:
@@ -51,6 +54,8 @@ class EpisodicTraining(MetaLearner):
         weighted_metrics: Any = None,
         jit_compile: bool = False,
         tasks_per_chunk: int | None | Literal["auto"] = "auto",
+        clip_elements: float | None = None,
+        skip_bad_updates: bool | Literal["auto"] = "auto",
         **kwargs: Any,
     ) -> None:
         """Configures training, as for any Keras model.
@@ -67,6 +72,12 @@ class EpisodicTraining(MetaLearner):
             tasks_per_chunk: tasks differentiated together (gradients are
                 accumulated over the chunks of a step); None for all,
                 `"auto"` for the method's default.
+            clip_elements: bound on every element of the outer gradient,
+                before the optimizer clips norms; None for none.
+            skip_bad_updates: leave out the update of a step whose gradient
+                holds NaN or infinity, and count those steps of an epoch in
+                the metric `skipped_steps`; `"auto"` for the method's
+                default. Optimizers that scale the loss do so themselves.
             **kwargs: the other arguments of `keras.Model.compile`.
 
         Raises:
@@ -86,6 +97,15 @@ class EpisodicTraining(MetaLearner):
             self.default_tasks_per_chunk if auto else tasks_per_chunk
         )
         self._query_loss = query_loss
+        self._clip_elements = clip_elements
+        scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        if skip_bad_updates == "auto":
+            skip_bad_updates = self.skips_bad_updates and not scales
+        # Past Keras's tracking: a learner that is built takes no more state.
+        skipped = (
+            keras.metrics.Sum("skipped_steps") if skip_bad_updates else None
+        )
+        object.__setattr__(self, "_skipped", skipped)
         super().compile(
             optimizer=optimizer,
             loss=loss,
@@ -94,6 +114,12 @@ class EpisodicTraining(MetaLearner):
             jit_compile=jit_compile,
             **kwargs,
         )
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Keras's, and the count of skipped steps where they are skipped."""
+        skipped = getattr(self, "_skipped", None)
+        return super().metrics + ([] if skipped is None else [skipped])
 
     def fit(
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
@@ -162,7 +188,12 @@ class EpisodicTraining(MetaLearner):
         config = super().get_compile_config()
         if not self.compiled:
             return config
-        return {**config, "tasks_per_chunk": self._tasks_per_chunk}
+        return {
+            **config,
+            "tasks_per_chunk": self._tasks_per_chunk,
+            "clip_elements": self._clip_elements,
+            "skip_bad_updates": self._skipped is not None,
+        }
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compiles as `get_compile_config` recorded, for `load_model`.
@@ -283,10 +314,17 @@ class EpisodicTraining(MetaLearner):
         episode = Episode.from_keras(data)
         build_optimizer(self.optimizer, self.trainable_variables)
         loss, logits, gradients = self.compute_gradients(episode)
-        apply_meta_gradients(
-            self.optimizer, gradients, self.trainable_variables
+        applied = apply_meta_gradients(
+            self.optimizer,
+            gradients,
+            self.trainable_variables,
+            self._clip_elements,
+            skip_bad=self._skipped is not None,
         )
-        return self._update_metrics(episode, loss, logits)
+        if self._skipped is None:
+            return self._update_metrics(episode, loss, logits)
+        self._skipped.update_state(tf.where(applied, 0.0, 1.0))
+        return self._update_metrics(episode, loss, logits, applied)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Adapts to each task and scores its queries.
@@ -304,9 +342,17 @@ class EpisodicTraining(MetaLearner):
         return self._update_metrics(episode, loss, logits)
 
     def _update_metrics(
-        self, episode: Episode, loss: tf.Tensor, logits: tf.Tensor
+        self,
+        episode: Episode,
+        loss: tf.Tensor,
+        logits: tf.Tensor,
+        counts: tf.Tensor | bool = True,
     ) -> dict[str, Any]:
         tasks = tf.shape(episode.support_y)[0]
+        if counts is not True:
+            # One step that is not finite must not hide all others.
+            tasks = tf.where(counts, tasks, 0)
+            loss = tf.where(counts, loss, tf.zeros_like(loss))
         self._loss_tracker.update_state(loss, sample_weight=tasks)
         # Keras's top-k metrics need a static number of columns.
         logits = tf.ensure_shape(logits, [None, None, self.num_ways])
@@ -349,7 +395,7 @@ def _in_chunks(episode: Episode, chunk: int) -> Episode:
     def with_static_shape(x: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(split(x), [None, chunk, *x.shape[1:]])
 
-    return Episode(*(with_static_shape(part) for part in episode))
+    return episode.map(with_static_shape)
 
 
 def _merged_shape(logits: tf.Tensor) -> tf.Tensor:

@@ -36,20 +36,15 @@ def tiny_learner(method: str, seed: int = 0):
     keras.utils.set_random_seed(seed)
     recipe = tiny_recipe(method)
     learner = recipe.build_learner(glyphs().image_shape)
-    learner.compile(optimizer=recipe.build_optimizer())
+    learner.compile(
+        optimizer=recipe.build_optimizer(), **recipe.compile_options()
+    )
     return learner
 
 
 def sampler(method: str) -> EpisodeSampler:
     """Training episodes as the recipe wants them."""
-    recipe = tiny_recipe(method)
-    return EpisodeSampler(
-        glyphs(),
-        num_ways=recipe.num_ways,
-        num_shots=recipe.num_shots,
-        num_queries=recipe.num_queries,
-        seed=recipe.seed,
-    )
+    return tiny_recipe(method).training_source(glyphs())
 
 
 def episode(num_tasks: int, ways: int = 3, shots: int = 2) -> Episode:
@@ -57,4 +52,4 @@ def episode(num_tasks: int, ways: int = 3, shots: int = 2) -> Episode:
     source = EpisodeSampler(
         glyphs(), num_ways=ways, num_shots=shots, num_queries=2, seed=5
     )
-    return Episode(*(part.numpy() for part in source.tasks(0, num_tasks)))
+    return source.tasks(0, num_tasks).map(lambda part: part.numpy())

@@ -58,9 +58,8 @@ def test_accuracy_equals_a_slow_loop(learner, data, result):
     )
     accuracies = []
     for number in range(8):
-        x, y, query_x, query_y, *_ = (
-            part.numpy()[0] for part in sampler.tasks(number, 1)
-        )
+        task = sampler.tasks(number, 1).labelled_parts
+        x, y, query_x, query_y, *_ = (part.numpy()[0] for part in task)
         classes = learner.adapt(x, y).predict_classes(query_x)
         accuracies.append(np.mean(classes == query_y))
     assert result.accuracy == pytest.approx(np.mean(accuracies))

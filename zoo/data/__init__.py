@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from metazoo.data.npz import load_npz
     from metazoo.data.omniglot import load_omniglot
     from metazoo.data.sampler import EpisodeSampler
+    from metazoo.data.semi_supervised_sampler import SemiSupervisedSampler
+    from metazoo.data.superclass_sampler import SuperClassSampler
     from metazoo.data.tfds import from_tfds
 
 _HOMES = {
     "ClassDataset": "class_dataset",
     "Episode": "episode",
     "EpisodeSampler": "sampler",
+    "SemiSupervisedSampler": "semi_supervised_sampler",
+    "SuperClassSampler": "superclass_sampler",
     "LabelledSampler": "labelled",
     "from_arrays": "class_dataset",
     "from_folder": "folder",
@@ -40,6 +44,8 @@ __all__ = [
     "ClassDataset",
     "Episode",
     "EpisodeSampler",
+    "SemiSupervisedSampler",
+    "SuperClassSampler",
     "LabelledSampler",
     "from_arrays",
     "from_folder",

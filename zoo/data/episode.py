@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -9,6 +10,7 @@ import tensorflow as tf
 from metazoo.errors import EpisodeError
 
 INPUT_NAMES = ("support_x", "support_y", "support_mask", "query_x")
+UNLABELED_NAMES = ("unlabeled_x", "unlabeled_mask")
 
 
 class Episode(NamedTuple):
@@ -23,6 +25,11 @@ class Episode(NamedTuple):
         query_y: int64 [tasks, query], labels in [0, ways).
         support_mask: bool [tasks, support], True where an example is real.
         query_mask: bool [tasks, query], True where an example is real.
+        unlabeled_x: float32 [tasks, unlabeled, *features], examples of
+            classes of the task or of others; None for a task that has no
+            such set.
+        unlabeled_mask: bool [tasks, unlabeled], True where an example is
+            real; None with `unlabeled_x`.
     """
 
     support_x: Any
@@ -31,6 +38,8 @@ class Episode(NamedTuple):
     query_y: Any
     support_mask: Any
     query_mask: Any
+    unlabeled_x: Any = None
+    unlabeled_mask: Any = None
 
     @property
     def num_tasks(self) -> Any:
@@ -38,10 +47,30 @@ class Episode(NamedTuple):
         static = self.support_x.shape[0]
         return tf.shape(self.support_x)[0] if static is None else static
 
+    @property
+    def labelled_parts(self) -> tuple[Any, ...]:
+        """The six tensors that every episode has, in order."""
+        return tuple(self[:6])
+
+    @property
+    def unlabelled(self) -> dict[str, Any]:
+        """`unlabeled_x` and `unlabeled_mask` by name; empty without them."""
+        if self.unlabeled_x is None:
+            return {}
+        return {name: getattr(self, name) for name in UNLABELED_NAMES}
+
+    def map(self, function: Callable[[Any], Any]) -> Episode:
+        """Applies a function to every tensor there is.
+
+        Args:
+            function: from a tensor to what takes its place.
+        """
+        return Episode(*(p if p is None else function(p) for p in self))
+
     def to_keras(self) -> tuple[dict[str, Any], Any, Any]:
         """Returns (inputs, query_y, query_mask): Keras's x, y, weights."""
         inputs = {name: getattr(self, name) for name in INPUT_NAMES}
-        return inputs, self.query_y, self.query_mask
+        return {**inputs, **self.unlabelled}, self.query_y, self.query_mask
 
     @classmethod
     def from_keras(cls, data: Any) -> Episode:
@@ -50,7 +79,8 @@ class Episode(NamedTuple):
         Args:
             data: an `Episode`, or `(inputs, query_y)` or
                 `(inputs, query_y, query_mask)`, where inputs is a dict with
-                `support_x`, `support_y`, `query_x`, maybe `support_mask`.
+                `support_x`, `support_y`, `query_x`, maybe `support_mask`,
+                `unlabeled_x` and `unlabeled_mask`.
 
         Raises:
             EpisodeError: a part is missing.
@@ -74,7 +104,7 @@ class Episode(NamedTuple):
 
         Args:
             inputs: dict with `support_x`, `support_y`, `query_x` and maybe
-                `support_mask`.
+                `support_mask`, `unlabeled_x` and `unlabeled_mask`.
             query_y: int [tasks, query], or None when it is unknown.
             query_mask: [tasks, query], or None for all real.
 
@@ -89,6 +119,7 @@ class Episode(NamedTuple):
         query_x = tf.convert_to_tensor(inputs["query_x"])
         if query_mask is None:
             query_mask = tf.ones(tf.shape(query_x)[:2], tf.bool)
+        unlabeled_x, unlabeled_mask = _unlabelled_of(inputs)
         return cls(
             support_x=tf.convert_to_tensor(inputs["support_x"]),
             support_y=support_y,
@@ -96,7 +127,22 @@ class Episode(NamedTuple):
             query_y=None if query_y is None else tf.cast(query_y, tf.int64),
             support_mask=tf.cast(mask, tf.bool),
             query_mask=tf.cast(query_mask, tf.bool),
+            unlabeled_x=unlabeled_x,
+            unlabeled_mask=unlabeled_mask,
         )
+
+
+def _unlabelled_of(inputs: dict[str, Any]) -> tuple[Any, Any]:
+    """The unlabelled set of an inputs dict and its mask, or (None, None)."""
+    x, mask = (inputs.get(name) for name in UNLABELED_NAMES)
+    if x is None:
+        if mask is not None:
+            raise EpisodeError("unlabeled_mask is given without unlabeled_x.")
+        return None, None
+    x = tf.convert_to_tensor(x)
+    if mask is None:
+        return x, tf.ones(tf.shape(x)[:2], tf.bool)
+    return x, tf.cast(mask, tf.bool)
 
 
 def require_names(inputs: Any) -> None:
@@ -115,9 +161,11 @@ def require_names(inputs: Any) -> None:
         )
     required = {"support_x", "support_y", "query_x"}
     missing = sorted(required - set(inputs))
-    unknown = sorted(set(inputs) - required - {"support_mask"})
+    known = {*INPUT_NAMES, *UNLABELED_NAMES}
+    unknown = sorted(set(inputs) - known)
     if missing or unknown:
         raise EpisodeError(
             f"An episode's inputs lack {missing} and have unknown {unknown}; "
-            f"expected {list(INPUT_NAMES)} (support_mask may be left out)."
+            f"expected {list(INPUT_NAMES)} (support_mask may be left out) "
+            f"and maybe {list(UNLABELED_NAMES)}."
         )

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from metazoo.data.class_dataset import ClassDataset
 from metazoo.data.episode import Episode
 from metazoo.data.sampler_checks import (
-    as_episode_number,
-    as_integer,
     as_positive,
     as_range,
     check_enough_classes,
     check_enough_examples,
 )
+from metazoo.data.seeded_sampler import SeededSampler
 
-_ABSENT = -1.0
 
-
-class EpisodeSampler:
+class EpisodeSampler(SeededSampler):
     """Draws episodes; episode i of seed s is the same on every call.
 
     An episode depends on the data set, the sampler's arguments and the pair
@@ -64,14 +59,9 @@ class EpisodeSampler:
         self.ways_range = as_range("num_ways", num_ways)
         self.shots_range = as_range("num_shots", num_shots)
         self.num_queries = as_positive("num_queries", num_queries)
-        self.seed = as_integer("seed", seed)
-        self.data = dataset
         check_enough_classes(dataset, self.num_ways)
         check_enough_examples(dataset, self.num_shots, self.num_queries)
-        with tf.device("CPU:0"):
-            self._images = tf.constant(dataset.images)
-            self._starts = tf.constant(dataset.class_offsets[:-1])
-            self._absent = _absent_examples(dataset)
+        super().__init__(dataset, seed)
 
     @property
     def num_ways(self) -> int:
@@ -92,119 +82,24 @@ class EpisodeSampler:
     def identity(self) -> dict[str, Any]:
         """What two runs on the same episodes have in common, in JSON types."""
         return {
+            **super().identity(),
             "kind": "sampler",
-            "seed": self.seed,
             "num_ways": list(self.ways_range),
             "num_shots": list(self.shots_range),
             "num_queries": self.num_queries,
-            "dataset": self.data.name,
-            "split": self.data.split,
-            "fingerprint": self.data.fingerprint,
         }
 
-    def tasks(self, start: Any, count: int) -> Episode:
-        """Returns the episodes number start to start + count - 1.
+    @property
+    def _num_keys(self) -> int:
+        ways, largest = self.num_ways, self.data.max_examples
+        return 2 + self.data.num_classes + ways * largest
 
-        Args:
-            start: number of the first episode, an int or int64 scalar, at
-                least 0.
-            count: how many, a positive int; the length of the tasks axis.
-
-        Returns:
-            An `Episode` with support_x float32 [tasks, ways * shots,
-            *features], query_x float32 [tasks, ways * queries, *features].
-
-        Raises:
-            EpisodeError: `count` or a Python `start` is out of range.
-        """
-        count = as_positive("count", count)
-        if not tf.is_tensor(start):
-            start = as_episode_number("start", start)
-        return self._compiled(tf.cast(start, tf.int64), count)
-
-    def dataset(
-        self, num_tasks: int, start: int = 0, num_batches: int | None = None
-    ) -> tf.data.Dataset:
-        """Returns a pipeline of `Episode`s of `num_tasks` tasks each.
-
-        Element b holds the episodes number start + b * num_tasks onwards.
-
-        Args:
-            num_tasks: length of the tasks axis of each element.
-            start: number of the first episode.
-            num_batches: how many elements; None never ends.
-
-        Returns:
-            A prefetching, deterministic `tf.data.Dataset`.
-
-        Raises:
-            EpisodeError: a number is out of range.
-        """
-        num_tasks = as_positive("num_tasks", num_tasks)
-        start = as_episode_number("start", start)
-        numbers = tf.data.Dataset.counter(start, num_tasks)
-        if num_batches is not None:
-            numbers = numbers.take(as_positive("num_batches", num_batches))
-        episodes = numbers.map(
-            functools.partial(self.tasks, count=num_tasks),
-            num_parallel_calls=2,
-            deterministic=True,
-        )
-        return episodes.prefetch(2)
-
-    def keras_dataset(
-        self, num_tasks: int, start: int = 0, steps: int | None = None
-    ) -> tf.data.Dataset:
-        """Returns the pipeline in the form `keras.Model.fit` takes.
-
-        With `steps=None` it never ends: pass `steps_per_epoch` to `fit`, and
-        every epoch sees new episodes. With `steps` given, every epoch sees
-        the same ones, which is what validation wants.
-
-        Args:
-            num_tasks: length of the tasks axis of each element.
-            start: number of the first episode.
-            steps: how many elements; None never ends.
-
-        Returns:
-            A `tf.data.Dataset` of (inputs, query_y, query_mask).
-
-        Raises:
-            EpisodeError: a number is out of range.
-        """
-        episodes = self.dataset(num_tasks, start, steps)
-        return episodes.map(lambda episode: episode.to_keras())
-
-    @functools.cached_property
-    def _compiled(self) -> Any:
-        return tf.function(self._tasks, jit_compile=False, autograph=False)
-
-    def _tasks(self, start: tf.Tensor, count: int) -> Episode:
-        with tf.device("CPU:0"):
-            keys = self._uniform_keys(start, count)
-            rows = self._draw_rows(keys)
-            episode = self._gather(rows)
-            if self.is_ragged:
-                episode = self._masked(episode, keys[:, :2])
+    def _episodes(self, keys: tf.Tensor) -> Episode:
+        """Uses [tasks, 2 + classes + ways * largest class] keys."""
+        episode = self._gather(self._draw_rows(keys))
+        if self.is_ragged:
+            episode = self._masked(episode, keys[:, :2])
         return episode
-
-    def _uniform_keys(self, start: tf.Tensor, count: int) -> tf.Tensor:
-        """Draws [tasks, 2 + classes + ways * largest class], each task's own.
-
-        The loop is over these small draws only: a stateless draw takes one
-        seed, and each episode needs its own.
-        """
-        length = (
-            2 + self.data.num_classes + self.num_ways * self.data.max_examples
-        )
-
-        def draw(number: tf.Tensor) -> tf.Tensor:
-            seed = tf.stack([tf.constant(self.seed, tf.int64), number])
-            return tf.random.stateless_uniform([length], seed, alg="philox")
-
-        numbers = start + tf.range(count, dtype=tf.int64)
-        keys = tf.map_fn(draw, numbers, fn_output_signature=tf.float32)
-        return tf.ensure_shape(keys, [count, length])
 
     def _draw_rows(self, keys: tf.Tensor) -> tf.Tensor:
         """Returns row numbers into images, [tasks, ways, shots + queries].
@@ -217,13 +112,8 @@ class EpisodeSampler:
         example_keys = tf.reshape(
             keys[:, 2 + num_classes :], [-1, self.num_ways, largest]
         )
-        if self._absent is not None:
-            absent = tf.gather(self._absent, classes)
-            example_keys = tf.where(absent, _ABSENT, example_keys)
         each = self.num_shots + self.num_queries
-        examples = tf.math.top_k(example_keys, each).indices
-        first = tf.gather(self._starts, classes)
-        return first[:, :, tf.newaxis] + tf.cast(examples, tf.int64)
+        return self._rows_of(classes, example_keys, each)
 
     def _gather(self, rows: tf.Tensor) -> Episode:
         support_rows = rows[:, :, : self.num_shots]
@@ -241,9 +131,8 @@ class EpisodeSampler:
 
     def _examples(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         count, ways, each = rows.shape
-        flat = tf.reshape(rows, [count, ways * each])
         labels = tf.repeat(tf.range(ways, dtype=tf.int64), each)
-        values = tf.cast(tf.gather(self._images, flat), tf.float32)
+        values = self._values(tf.reshape(rows, [count, ways * each]))
         return values, tf.tile(labels[tf.newaxis], [count, 1])
 
     def _masked(self, episode: Episode, keys: tf.Tensor) -> Episode:
@@ -277,11 +166,3 @@ def _zero_where_not(mask: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     axes = [1] * (len(values.shape) - len(mask.shape))
     wide = tf.reshape(mask, [*mask.shape, *axes])
     return tf.where(wide, values, tf.zeros([], values.dtype))
-
-
-def _absent_examples(dataset: ClassDataset) -> tf.Tensor | None:
-    """True [classes, largest class] where a class has no such example."""
-    if dataset.min_examples == dataset.max_examples:
-        return None
-    place = np.arange(dataset.max_examples)
-    return tf.constant(place >= dataset.class_sizes[:, np.newaxis])

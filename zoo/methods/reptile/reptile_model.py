@@ -126,7 +126,7 @@ class Reptile(InnerLoopLearner):
         logits_spec = tf.TensorSpec([None, None], self.logits_dtype)
         logits, moved = tf.map_fn(
             one,
-            (*episode, classes),
+            (*episode.labelled_parts, classes),
             fn_output_signature=(logits_spec, specs),
             parallel_iterations=1,
         )
