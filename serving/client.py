@@ -35,10 +35,15 @@ from metazoo.serving.transports.base import (
     RETRIES,
     Deadline,
     ModelDescription,
+    Result,
     Target,
     with_retries,
 )
 from metazoo.serving.transports.tls import ClientTls
+
+UNLISTED = (
+    "the wire can't list models: the server's configuration or log names them"
+)
 
 # Codes that a version of another signature answers with.
 STALE_CODES = ("INVALID_ARGUMENT", "FAILED_PRECONDITION", "INTERNAL")
@@ -101,15 +106,20 @@ class Client:
         )
         # gRPC has its own raw bytes; only JSON gains from another signature.
         self._encoding = encoding if transport == "rest" else "content"
-        self._model = model
+        self._target = target
         self._signature_name = signature_name
         self._timeout, self._retries = timeout, retries
         self._known: ModelDescription | None = None
 
     @property
+    def example_shape(self) -> tuple[int | None, ...]:
+        """Shape of one example, such as (28, 28, 1)."""
+        return example_shape(self._description())
+
+    @property
     def query_rank(self) -> int:
         """Rank of one task's queries, without the tasks axis."""
-        return len(example_shape(self._description())) + 1
+        return len(self.example_shape) + 1
 
     def adapt(
         self, support_x: Any, support_y: Any, support_mask: Any = None
@@ -301,7 +311,7 @@ class Client:
         model = self._refresh(Deadline(self._timeout))
         names = find(model, ADAPT).outputs
         return {
-            "model": self._model,
+            "model": self._target.model,
             "version": model.version,
             "layout": state_layout(find(model, PREDICT), names),
         }
@@ -315,8 +325,7 @@ class Client:
         Raises:
             StatusError: The server refused or could not be reached.
         """
-        deadline = Deadline(self._timeout)
-        return with_retries(self._transport.status, deadline, self._retries)
+        return self._try(self._transport.status, Deadline(self._timeout))
 
     def close(self) -> None:
         """Closes the connections."""
@@ -332,10 +341,20 @@ class Client:
         return self._known or self._refresh(Deadline(self._timeout))
 
     def _refresh(self, deadline: Deadline) -> ModelDescription:
-        self._known = with_retries(
-            self._transport.metadata, deadline, self._retries
-        )
+        self._known = self._try(self._transport.metadata, deadline)
         return self._known
+
+    def _try(
+        self, call: Callable[[float], Result], deadline: Deadline
+    ) -> Result:
+        try:
+            return with_retries(call, deadline, self._retries)
+        except StatusError as error:
+            if error.code != "NOT_FOUND":
+                raise
+            raise StatusError(
+                error.code, f"{error.message} ({self._target}; {UNLISTED})"
+            ) from error
 
     def _ask(self, build: Build) -> tuple[Request, Arrays]:
         """Sends a request, rebuilt once if the model has been replaced."""
@@ -365,12 +384,11 @@ class Client:
         self, model: ModelDescription, request: Request, deadline: Deadline
     ) -> tuple[Request, Arrays]:
         wire = requests.wire_form(model, request, self._encoding)
-        outputs = with_retries(
+        outputs = self._try(
             lambda left: self._transport.predict(
                 wire.signature, wire.inputs, left
             ),
             deadline,
-            self._retries,
         )
         num_tasks = len(next(iter(wire.inputs.values())))
         check_outputs(wire.signature, outputs, num_tasks)

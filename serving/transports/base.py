@@ -50,6 +50,15 @@ class Target:
     label: str | None = None
     tls: ClientTls | None = None
 
+    def __str__(self) -> str:
+        """Says which model of which server is meant."""
+        which = f"model {self.model!r}"
+        if self.version is not None:
+            which += f", version {self.version}"
+        if self.label is not None:
+            which += f", label {self.label!r}"
+        return f"{which} at {self.address}"
+
 
 @dataclass(frozen=True)
 class ModelDescription:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from metazoo.cli.images import (
-    Queries,
-    Support,
-    predictions,
-    read_queries,
-    read_support,
-)
-from metazoo.cli.options import add_json, add_preset, load_learner
-from metazoo.cli.output import say, table
-from metazoo.cli.quiet import load_tensorflow
+from metazoo.cli.asking import add_chunk, chunks_of, predict_parts
+from metazoo.cli.images import query_files, read_support
+from metazoo.cli.options import add_preset, load_learner
+from metazoo.cli.output import say
 from metazoo.cli.remote import add_server, connect, example_shape
+from metazoo.cli.reporting import add_report, report
 from metazoo.cli.states import save_state
 from metazoo.errors import MetazooError
-
-if TYPE_CHECKING:
-    from metazoo.adapted import AdaptedModel
 
 HELP = "learn classes from a folder of images and label other images"
 EXAMPLE = (
@@ -47,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="store the state as .npz"
     )
+    add_chunk(parser)
+    add_report(parser)
     add_server(parser, required=False)
-    add_json(parser)
 
 
 def run(args: argparse.Namespace) -> Any:
@@ -58,67 +51,34 @@ def run(args: argparse.Namespace) -> Any:
     if not (args.queries or args.output):
         raise MetazooError("give --queries, --output or both")
     if args.preset:
-        return _adapt(args, load_learner(args), None)
-    load_tensorflow(args.debug)
+        learner = load_learner(args)
+        return _adapt(args, learner, learner.example_shape)
     with connect(args) as client:
         return _adapt(args, client, example_shape(client))
 
 
 def _adapt(args: argparse.Namespace, learner: Any, shape: Any) -> Any:
-    shape = shape or learner.example_shape
     support = read_support(args.support, shape)
-    queries = read_queries(args.queries, shape) if args.queries else None
+    parts = _parts(args)
     adapted = learner.adapt(support.x, support.y)
-    say(
-        f"learned {len(support.class_names)} classes from {len(support.y)} "
-        "images"
-    )
+    names = support.class_names
+    say(f"learned {len(names)} classes from {len(support.y)} images")
     if args.output:
-        save_state(adapted, support.class_names, args.output)
-    return report(
-        args,
-        support.class_names,
-        _predicted(adapted, queries, support),
-        {"support_examples": len(support.y), **_where(args)},
-    )
+        save_state(adapted, names, args.output, args.preset)
+        say(f"state stored in {args.output}")
+    rows = predict_parts(parts, shape, adapted.predict, names, args.top)
+    more = {"support_examples": len(support.y), **_where(args)}
+    return report(args, names, rows, more)
+
+
+def _parts(args: argparse.Namespace) -> list[Any]:
+    if not args.queries:
+        return []
+    files = query_files(args.queries)
+    # Here nothing bounds a request, and a transductive learner sees all.
+    return chunks_of(files, args.chunk if args.server else len(files))
 
 
 def _where(args: argparse.Namespace) -> dict[str, Any]:
     output = None if args.output is None else str(args.output)
     return {"preset": args.preset, "server": args.server, "state": output}
-
-
-def _predicted(
-    adapted: AdaptedModel, queries: Queries | None, support: Support
-) -> list[dict[str, Any]]:
-    if queries is None:
-        return []
-    probabilities = adapted.predict(queries.x)
-    return predictions(queries, probabilities, support.class_names)
-
-
-def report(
-    args: argparse.Namespace,
-    class_names: tuple[str, ...],
-    rows: list[dict[str, Any]],
-    more: dict[str, Any],
-) -> Any:
-    """Prints predictions as a table, or returns them for JSON.
-
-    Args:
-        args: with `json`.
-        class_names: a name for each label.
-        rows: what `predictions` gave.
-        more: further fields of the JSON object.
-    """
-    if args.json:
-        return {"classes": list(class_names), "predictions": rows, **more}
-    if rows:
-        cells = [
-            (row["file"], row["class"], f"{row['probability']:.3f}")
-            for row in rows
-        ]
-        print(table(cells, ("FILE", "CLASS", "PROBABILITY")))
-    if more.get("state"):
-        say(f"state stored in {more['state']}")
-    return 0

@@ -26,6 +26,7 @@ COMMANDS = (
     "serve",
     "serve-config",
     "predict",
+    "status",
     "bench",
     "demo",
 )

@@ -71,11 +71,26 @@ def read_queries(place: str | Path, example_shape: Shape) -> Queries:
     Raises:
         DataError: there is no image, or a file can't be read.
     """
+    return read_files(query_files(place), example_shape)
+
+
+def read_files(files: Sequence[Path], example_shape: Shape) -> Queries:
+    """Reads images, each brought to the size and channels of a learner.
+
+    Args:
+        files: one or more image files.
+        example_shape: (height, width, channels) of the learner.
+
+    Returns:
+        The examples, in the order of the files.
+
+    Raises:
+        DataError: a file can't be read.
+    """
     import numpy as np
 
     from metazoo.data.images import read_image
 
-    files = _image_files(Path(place).expanduser())
     height, width, channels = image_shape(example_shape)
     images = [
         read_image(file, image_size=(height, width), grayscale=channels == 1)
@@ -105,9 +120,21 @@ def image_shape(example_shape: Shape) -> tuple[int, int, int]:
     return shape  # type: ignore[return-value]
 
 
-def _image_files(place: Path) -> list[Path]:
+def query_files(place: str | Path) -> list[Path]:
+    """Lists the images of a folder (not of its sub-folders), or one image.
+
+    Args:
+        place: the folder or file.
+
+    Returns:
+        The files, in order of name.
+
+    Raises:
+        DataError: there is no image.
+    """
     from metazoo.data.folder import SUFFIXES
 
+    place = Path(place).expanduser()
     if place.is_file():
         return [place]
     if not place.is_dir():
@@ -126,18 +153,24 @@ def _image_files(place: Path) -> list[Path]:
 
 
 def predictions(
-    queries: Queries, probabilities: Any, class_names: Sequence[str]
+    queries: Queries,
+    probabilities: Any,
+    class_names: Sequence[str],
+    top: int = 1,
 ) -> list[dict[str, Any]]:
     """What was predicted for each file.
 
     Args:
         queries: the examples.
         probabilities: float [query, ways].
-        class_names: a name for each label; further columns have none.
+        class_names: a name for each label; columns without a name, which a
+            model of a fixed number of ways has, are left out.
+        top: how many classes `top` lists.
 
     Returns:
-        Dicts with `file`, `class`, `label`, `probability` and
-        `probabilities` (class name to probability).
+        Dicts with `file`, `class`, `label`, `probability`, `probabilities`
+        (class name to probability) and `top` (dicts with `class`, `label`
+        and `probability`, the likeliest first).
 
     Raises:
         DataError: the model gave no number, as a server does for a support
@@ -148,19 +181,25 @@ def predictions(
             f"The model gave no answer for {len(class_names)} classes; it "
             "may tell fewer apart (see its `metazoo info`)."
         )
-    rows = []
-    for file, row in zip(queries.files, probabilities, strict=True):
-        label = int(row.argmax())
-        rows.append(
-            {
-                "file": str(file),
-                "class": class_names[label],
-                "label": label,
-                "probability": float(row[label]),
-                "probabilities": {
-                    name: float(p)
-                    for name, p in zip(class_names, row, strict=False)
-                },
-            }
-        )
-    return rows
+    return [
+        _prediction(file, [float(p) for p in row], class_names, top)
+        for file, row in zip(queries.files, probabilities, strict=True)
+    ]
+
+
+def _prediction(
+    file: Path, row: list[float], class_names: Sequence[str], top: int
+) -> dict[str, Any]:
+    named = list(zip(class_names, row, strict=False))
+    # The sort is stable: of equals the lower label comes first.
+    order = sorted(range(len(named)), key=lambda label: -row[label])
+    best = [
+        {"class": named[i][0], "label": i, "probability": row[i]}
+        for i in order[:top]
+    ]
+    return {
+        "file": str(file),
+        **best[0],
+        "probabilities": dict(named),
+        "top": best,
+    }

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metazoo.cli.adapt_command import report
-from metazoo.cli.images import predictions, read_queries, read_support
-from metazoo.cli.options import add_json
-from metazoo.cli.quiet import load_tensorflow
+from metazoo.cli.asking import add_chunk, chunks_of, predict_parts
+from metazoo.cli.images import query_files, read_support
 from metazoo.cli.remote import add_server, connect, example_shape
-from metazoo.cli.states import read_state
+from metazoo.cli.reporting import add_report, report
+from metazoo.cli.states import load_served
 
 if TYPE_CHECKING:
-    from metazoo.cli.images import Queries
     from metazoo.serving import Client
 
 HELP = "label images with a model on a server"
@@ -23,10 +22,12 @@ EXAMPLE = (
     "--support characters/ --queries unknown/"
 )
 
+Names = tuple[str, ...]
+Predict = Callable[[Any], Any]
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
-    add_server(parser, required=True)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--support",
@@ -45,33 +46,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folder of images to label, or one image",
     )
-    add_json(parser)
+    add_chunk(parser)
+    add_report(parser)
+    add_server(parser, required=True)
 
 
 def run(args: argparse.Namespace) -> Any:
-    """Asks the server: one call with a support set, one with a state."""
-    load_tensorflow(args.debug)
+    """Asks the server: with a support set, or with a state."""
+    parts = chunks_of(query_files(args.queries), args.chunk)
     with connect(args) as client:
         shape = example_shape(client)
-        queries = read_queries(args.queries, shape)
         if args.state:
-            names, rows = _from_state(args, client, queries)
+            adapted, names = load_served(client, args.state)
+            predict: Predict = adapted.predict
         else:
-            support = read_support(args.support, shape)
-            names = support.class_names
-            rows = client.adapt_predict(support.x, support.y, queries.x)[
-                "probabilities"
-            ]
-    return report(
-        args,
-        names,
-        predictions(queries, rows, names),
-        {"server": args.server, "model": args.model},
-    )
+            names, predict = _from_support(args, client, shape, len(parts))
+        rows = predict_parts(parts, shape, predict, names, args.top)
+    where = {"server": args.server, "model": args.model}
+    return report(args, names, rows, where)
 
 
-def _from_state(
-    args: argparse.Namespace, client: Client, queries: Queries
-) -> tuple[tuple[str, ...], Any]:
-    state, _, names = read_state(args.state)
-    return names, client.adapted(state).predict(queries.x)
+def _from_support(
+    args: argparse.Namespace, client: Client, shape: Any, num_parts: int
+) -> tuple[Names, Predict]:
+    support = read_support(args.support, shape)
+
+    def at_once(images: Any) -> Any:
+        answer = client.adapt_predict(support.x, support.y, images)
+        return answer["probabilities"]
+
+    two_steps = {"adapt", "predict"} <= set(client.signatures())
+    if num_parts > 1 and two_steps:
+        adapted = client.adapt(support.x, support.y)
+        return support.class_names, adapted.predict
+    return support.class_names, at_once

@@ -1,67 +1,89 @@
-"""Adapted states on disk, with the names of their classes beside them."""
+"""Adapted states on disk, with the names of their classes inside."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from metazoo.cli.output import say
 from metazoo.errors import DataError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from metazoo.adapted import AdaptedModel
+    from metazoo.serving import Client
 
-
-def names_path(path: Path) -> Path:
-    """The file that names the classes of a state: `state.npz.json`."""
-    return path.with_name(f"{path.name}.json")
+CLASS_NAMES = "class_names"
 
 
 def save_state(
-    adapted: AdaptedModel, class_names: Sequence[str], path: Path
+    adapted: AdaptedModel,
+    class_names: Sequence[str],
+    path: Path,
+    preset: str | None = None,
 ) -> None:
-    """Writes a state, and the names of its classes beside it.
+    """Writes a state, with the names of its classes and where it is from.
 
     Args:
         adapted: the adapted model.
         class_names: a name for each label.
         path: the `.npz` file.
+        preset: the preset that was adapted, None for a served model.
     """
-    from metazoo.evaluation.tables import write_text
-
+    notes: dict[str, Any] = {CLASS_NAMES: list(class_names)}
+    if preset is not None:
+        notes |= {"preset": preset, "layout": _layout(adapted)}
     path.parent.mkdir(parents=True, exist_ok=True)
-    adapted.save(path)
-    text = json.dumps({"class_names": list(class_names)}, indent=2)
-    write_text(names_path(path), text + "\n")
+    adapted.save(path, notes)
 
 
-def read_state(
-    path: Path,
-) -> tuple[dict[str, np.ndarray], bool, tuple[str, ...]]:
-    """Reads what `save_state` wrote.
+def load_served(
+    client: Client, path: Path
+) -> tuple[AdaptedModel, tuple[str, ...]]:
+    """Reads what `save_state` wrote, for a model on a server.
 
     Args:
+        client: asks the server.
         path: the `.npz` file.
 
     Returns:
-        The state, whether it is of a single task, and the class names.
+        The adapted model and the names of its classes.
 
     Raises:
-        DataError: the names are missing or malformed.
-        EpisodeError: the file is no stored state.
+        DataError: the file does not name its classes.
+        EpisodeError: the file is no state, or not one of this model.
     """
-    from metazoo.adapted import load_state
+    from metazoo.adapted import read_adapted
 
-    state, single = load_state(path)
-    beside = names_path(path)
-    try:
-        names = json.loads(beside.read_text(encoding="utf-8"))["class_names"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    notes = read_adapted(path).notes
+    names = notes.get(CLASS_NAMES)
+    if not names or not isinstance(names, list):
         raise DataError(
-            f"{beside}, which `metazoo adapt --output` writes beside the "
-            f"state with the names of its classes, can't be read: {error}"
-        ) from error
-    return state, single, tuple(str(name) for name in names)
+            f"{path} does not name its classes; store it with `metazoo adapt "
+            "--output`."
+        )
+    adapted = client.load_adapted(path)
+    _tell_of_version(notes, client, path)
+    return adapted, tuple(str(name) for name in names)
+
+
+def _tell_of_version(notes: dict[str, Any], client: Client, path: Path) -> None:
+    version, now = notes.get("version"), client.origin()["version"]
+    if version is None:
+        say(f"note: {path} is of preset {notes.get('preset')}, not of a server")
+    elif version != now:
+        say(
+            f"note: {path} is of version {version}, the server answers with "
+            f"version {now}; adapt again if its weights are others"
+        )
+
+
+def _layout(adapted: AdaptedModel) -> str:
+    from metazoo.serving.remote_adapted import layout_digest
+
+    return layout_digest(
+        [
+            (name, spec.dtype.name, tuple(spec.shape))
+            for name, spec in adapted.learner.state_spec().items()
+        ]
+    )

@@ -28,7 +28,8 @@ def read_image(
 ) -> np.ndarray:
     """Decodes an image with Pillow, its first frame if it has several.
 
-    Transparent pixels are laid on white.
+    Transparent pixels are laid on white. Images of more than 8 bits a
+    channel are refused: Pillow would cut their values off at 255.
 
     Args:
         source: path or binary stream.
@@ -45,6 +46,7 @@ def read_image(
     """
     try:
         with Image.open(source) as image:
+            _check_depth(image)
             flat = _flatten(image, "L" if grayscale else "RGB")
     except _UNREADABLE as error:
         raise DataError(
@@ -54,6 +56,13 @@ def read_image(
         flat = flat.resize(_width_height(image_size), Image.Resampling.BOX)
     pixels = np.asarray(flat)
     return pixels[..., np.newaxis] if grayscale else pixels
+
+
+def _check_depth(image: Image.Image) -> None:
+    if image.mode.startswith(("I", "F")):
+        raise ValueError(
+            f"its pixels are of mode {image.mode}; expected 8 bits a channel"
+        )
 
 
 def _flatten(image: Image.Image, mode: str) -> Image.Image:

@@ -1,8 +1,10 @@
-import json
+import csv
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from metazoo.adapted import read_adapted
 from metazoo.cli.images import image_shape, read_queries, read_support
 from metazoo.errors import DataError
 from metazoo.presets import from_preset
@@ -87,8 +89,10 @@ def test_adapt_stores_a_state_that_reloads(run, preset, folders, tmp_path):
     assert (code, out) == (0, "")
     with np.load(path) as state:
         assert state["prototypes"].shape[:2] == (1, 3)
-    names = json.loads(path.with_name("state.npz.json").read_text())
-    assert names == {"class_names": ["letter_a", "letter_b", "letter_c"]}
+    notes = read_adapted(path).notes
+    assert notes["class_names"] == ["letter_a", "letter_b", "letter_c"]
+    assert notes["preset"] == preset
+    assert sorted(file.name for file in path.parent.iterdir()) == ["state.npz"]
 
 
 @pytest.mark.parametrize(
@@ -112,3 +116,81 @@ def test_adapt_to_a_missing_folder_fails(run, preset):
     )
     assert code == 1
     assert "nowhere" in err
+
+
+def test_top_names_the_likeliest_classes_in_order(run_json, preset, folders):
+    found = run_json("adapt", "--preset", preset, *folders, "--top", "2")
+    for row in found["predictions"]:
+        best = row["top"]
+        assert len(best) == 2
+        assert best[0]["probability"] >= best[1]["probability"]
+        assert best[0]["class"] == row["class"]
+        for entry in best:
+            assert row["probabilities"][entry["class"]] == entry["probability"]
+            assert found["classes"][entry["label"]] == entry["class"]
+
+
+def test_csv_holds_what_json_does(run, run_json, preset, folders):
+    arguments = ("adapt", "--preset", preset, *folders, "--top", "3")
+    code, out, _ = run(*arguments, "--csv")
+    rows = list(csv.DictReader(out.splitlines()))
+    assert code == 0
+    assert list(rows[0]) == ["file", "rank", "class", "label", "probability"]
+    expected = [
+        (row["file"], str(rank), best["class"], str(best["label"]))
+        for row in run_json(*arguments)["predictions"]
+        for rank, best in enumerate(row["top"], 1)
+    ]
+    found = [(r["file"], r["rank"], r["class"], r["label"]) for r in rows]
+    assert found == expected
+
+
+def test_the_table_ranks_several_classes(run, preset, folders):
+    code, out, _ = run("adapt", "--preset", preset, *folders, "--top", "9")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split() == ["FILE", "RANK", "CLASS", "PROBABILITY"]
+    assert len(lines) == 1 + 3 * 3
+
+
+@pytest.mark.parametrize("bad", ["broken", "empty", "deep"])
+def test_an_image_that_can_not_be_read_is_named(
+    run, preset, characters, tmp_path, bad
+):
+    file = tmp_path / "x.png"
+    good = (characters / "queries" / "a.png").read_bytes()
+    file.write_bytes(good[: len(good) // 2] if bad == "broken" else b"")
+    if bad == "deep":
+        Image.fromarray(np.full((9, 9), 9000, np.uint16)).save(file)
+    code, out, err = run(
+        *("adapt", "--preset", preset, "--queries", tmp_path),
+        *("--support", characters / "support"),
+    )
+    assert (code, out) == (1, "")
+    assert str(file) in err
+
+
+def test_an_empty_class_folder_is_named(run, preset, tmp_path):
+    (tmp_path / "nothing").mkdir()
+    code, _, err = run(
+        *("adapt", "--preset", preset, "--support", tmp_path),
+        *("--output", tmp_path / "state.npz"),
+    )
+    assert code == 1
+    assert f"{tmp_path / 'nothing'} holds no image" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--json", "--csv"],
+        ["--top", "0"],
+        ["--chunk", "none"],
+        ["--transport", "pigeon"],
+        ["--version", "1", "--label", "stable"],
+    ],
+)
+def test_a_wrong_use_exits_with_2(run, arguments):
+    with pytest.raises(SystemExit) as stop:
+        run("adapt", "--support", "s", *arguments)
+    assert stop.value.code == 2

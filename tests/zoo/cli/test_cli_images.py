@@ -22,3 +22,16 @@ def test_predictions_name_the_likeliest_class():
 def test_predictions_refuse_the_nan_of_a_server():
     with pytest.raises(DataError, match="no answer for 2 classes"):
         predictions(QUERIES, np.array([[np.nan, np.nan]]), ("x", "y"))
+
+
+def test_top_lists_the_likeliest_first():
+    names = ("x", "y", "z")
+    row = predictions(QUERIES, np.array([[0.2, 0.6, 0.2]]), names, 9)[0]
+    assert [best["label"] for best in row["top"]] == [1, 0, 2]
+    assert row["top"][0] == {"class": "y", "label": 1, "probability": 0.6}
+
+
+def test_columns_without_a_name_are_never_predicted():
+    row = predictions(QUERIES, np.array([[0.2, 0.3, 0.5]]), ("x", "y"))[0]
+    assert (row["class"], row["probability"]) == ("y", 0.3)
+    assert row["probabilities"] == {"x": 0.2, "y": 0.3}

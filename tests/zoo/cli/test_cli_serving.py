@@ -1,7 +1,9 @@
 """export, serve and predict, the last two against a real process."""
 
+import json
 import os
 import queue
+import re
 import signal
 import socket
 import subprocess
@@ -12,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metazoo.adapted import AdaptedModel, read_adapted
 from metazoo.cli.images import read_queries, read_support
 from metazoo.presets import from_preset
 
@@ -145,18 +148,145 @@ def test_a_state_adapted_on_the_server_predicts_later(
     )
 
 
-def test_a_state_without_class_names_is_refused(
-    run, served, characters, tmp_path
+def test_a_state_of_a_preset_predicts_on_the_server(
+    run, run_json, preset, served, characters, preset_folder, tmp_path
 ):
     state = tmp_path / "state.npz"
-    np.savez(state, __single__=np.array(True), prototypes=np.zeros(1))
     code, _, err = run(
-        "predict",
-        *server_options(served, "grpc"),
-        *("--state", state, "--queries", characters / "queries"),
+        *("adapt", "--preset", preset, "--output", state),
+        *("--support", characters / "support"),
+    )
+    assert code == 0, err
+    found = predict_with(run_json, served, "grpc", state, characters)
+    np.testing.assert_allclose(
+        probabilities(found), expected(preset_folder, characters), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("notes", "match"),
+    [
+        ({}, "does not name its classes"),
+        ({"class_names": "abc"}, "does not name its classes"),
+        ({"model": "other"}, "model 'other'.*'tiny'"),
+        ({"model": "tiny", "layout": "0", "version": 9}, "of version 9"),
+    ],
+)
+def test_a_state_of_something_else_is_refused(
+    run, served, characters, tmp_path, notes, match
+):
+    state = tmp_path / "state.npz"
+    if notes and "class_names" not in notes:
+        notes = {"class_names": ["a", "b", "c"], **notes}
+    AdaptedModel(None, {"prototypes": np.zeros((1, 3, 4))}, True).save(
+        state, notes
+    )
+    code, out, err = run(
+        *("predict", *server_options(served, "rest"), "--state", state),
+        *("--queries", characters / "queries"),
+    )
+    assert (code, out) == (1, "")
+    assert re.search(match, err), err
+
+
+def test_a_state_of_another_version_is_told(run, served, characters, tmp_path):
+    state = tmp_path / "state.npz"
+    rest = server_options(served, "rest")
+    support = ("--support", characters / "support")
+    assert run("adapt", *rest, *support, "--output", state)[0] == 0
+    stored = read_adapted(state)
+    AdaptedModel(None, stored.state, True).save(
+        state, {**stored.notes, "version": 99}
+    )
+    code, out, err = run(
+        *("predict", *rest, "--state", state),
+        *("--queries", characters / "queries"),
+    )
+    assert code == 0
+    assert len(out.splitlines()) == 4
+    assert "is of version 99, the server answers with version" in err
+
+
+def test_parts_of_a_folder_are_predicted_alike(
+    run, run_json, served, characters
+):
+    arguments = (
+        *("predict", *server_options(served, "rest")),
+        *("--support", characters / "support"),
+        *("--queries", characters / "queries"),
+    )
+    whole = run_json(*arguments)
+    code, out, err = run(*arguments, "--json", "--chunk", "2")
+    assert code == 0
+    assert "3 images in 2 requests" in err
+    parts = json.loads(out)
+    assert files(parts) == files(whole)
+    np.testing.assert_allclose(
+        probabilities(parts), probabilities(whole), atol=1e-6
+    )
+
+
+def test_rest_commands_do_without_tensorflow(served, characters, tmp_path):
+    rest = [str(part) for part in server_options(served, "rest")]
+    state = str(tmp_path / "state.npz")
+    code = f"""
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        absent = ("tensorflow", "keras", "tensorflow_serving", "grpc", "orjson")
+        if name.partition(".")[0] in absent:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+from metazoo.cli import main
+support = ["--support", {str(characters / "support")!r}]
+queries = ["--queries", {str(characters / "queries")!r}]
+rest = {rest!r}
+assert main(["adapt", *rest, *support, "--output", {state!r}]) == 0
+assert main(["predict", *rest, *queries, "--state", {state!r}]) == 0
+assert main(["status", *rest]) == 0
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].split()[0] == "FILE"
+
+
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+def test_status_lists_versions_and_signatures(run_json, served, transport):
+    found = run_json("status", *server_options(served, transport))
+    assert found["model"] == "tiny"
+    assert len(found["versions"]) == 1
+    assert found["versions"][0]["state"] == "AVAILABLE"
+    labels = found["signatures"]["adapt"]["inputs"]["support_y"]
+    assert labels == {"dtype": "int64", "shape": [None, None]}
+
+
+def test_a_version_or_label_that_is_not_there_fails(run, served):
+    for option in (("--version", "99"), ("--label", "stable")):
+        code, out, err = run("status", *server_options(served, "rest"), *option)
+        assert (code, out) == (1, "")
+        assert err.startswith("error: ")
+
+
+def test_an_unknown_model_says_how_to_see(run, served):
+    _, rest_port = served
+    code, _, err = run(
+        *("status", "--server", f"127.0.0.1:{rest_port}"),
+        *("--transport", "rest", "--model", "nope"),
     )
     assert code == 1
-    assert "state.npz.json" in err
+    assert "NOT_FOUND" in err
+    assert "'nope'" in err
+
+
+def test_a_missing_certificate_is_named(run, characters):
+    code, _, err = run(
+        *("status", "--server", "127.0.0.1:1", "--model", "m"),
+        *("--transport", "rest", "--tls-ca", "nowhere.pem"),
+    )
+    assert code == 1
+    assert "nowhere.pem" in err
 
 
 def test_predict_without_a_server_fails_in_one_line(run, characters):
@@ -174,7 +304,18 @@ def test_predict_without_a_server_fails_in_one_line(run, characters):
 def server_options(ports, transport):
     port = ports[transport == "rest"]
     options = ("--server", f"127.0.0.1:{port}", "--model", "tiny")
-    return (*options, "--rest") if transport == "rest" else options
+    return (*options, "--transport", transport)
+
+
+def predict_with(run_json, served, transport, state, characters):
+    return run_json(
+        *("predict", *server_options(served, transport), "--state", state),
+        *("--queries", characters / "queries"),
+    )
+
+
+def files(found):
+    return [row["file"] for row in found["predictions"]]
 
 
 def probabilities(found):
