@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -55,9 +58,13 @@ class Servable:
         return self.session.signatures
 
     def _warm_up(self, directory: Path) -> None:
-        for request in read_warmup(directory):
-            inputs = {k: from_proto(v) for k, v in request.inputs.items()}
-            self.session.run(request.model_spec.signature_name, inputs)
+        # The first run of a signature plans it, which takes one core.
+        with ThreadPoolExecutor(os.cpu_count(), "warm-up") as pool:
+            list(pool.map(self._replay, read_warmup(directory)))
+
+    def _replay(self, request: Any) -> None:
+        inputs = {k: from_proto(v) for k, v in request.inputs.items()}
+        self.session.run(request.model_spec.signature_name, inputs)
 
     def run(
         self,

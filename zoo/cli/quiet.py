@@ -18,12 +18,19 @@ _CHATTER = re.compile(
 )
 
 
-def load_tensorflow(debug: bool) -> None:
+def load_tensorflow(debug: bool, keras: bool = True) -> None:
     """Imports TensorFlow and starts its devices.
 
     Args:
         debug: whether to show what the C++ part writes.
+        keras: whether Keras is loaded with it; without it, a third of the
+            time is saved, and Keras is loaded when it is first used.
     """
+    with contextlib.nullcontext() if keras else _keras_left_out():
+        _import_tensorflow(debug)
+
+
+def _import_tensorflow(debug: bool) -> None:
     if debug:
         import tensorflow  # noqa: F401
 
@@ -34,6 +41,23 @@ def load_tensorflow(debug: bool) -> None:
 
         tf.config.list_logical_devices()
     tf.get_logger().setLevel(logging.ERROR)
+
+
+@contextlib.contextmanager
+def _keras_left_out() -> Iterator[None]:
+    """Hides Keras, which TensorFlow imports if there is one.
+
+    It does so for a registry of optimizers; a server of exported graphs has
+    none.
+    """
+    if "keras" in sys.modules:
+        yield
+        return
+    sys.modules["keras"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["keras"]
 
 
 @contextlib.contextmanager

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -37,3 +39,21 @@ def test_what_was_held_back_is_passed_on_after_an_exception(capfd):
 def test_tensorflow_loads_without_a_word(capfd):
     load_tensorflow(debug=False)
     assert capfd.readouterr() == ("", "")
+
+
+def test_tensorflow_loads_without_keras_which_comes_when_used():
+    code = """
+import sys
+from metazoo.cli.quiet import load_tensorflow
+load_tensorflow(debug=False, keras=False)
+assert "tensorflow" in sys.modules and "keras" not in sys.modules
+import metazoo.serving.server.app
+assert "keras" not in sys.modules, "the server imports Keras"
+assert "tensorflow_probability" not in sys.modules
+import tensorflow as tf
+assert tf.keras.optimizers.SGD(0.1).learning_rate == 0.1
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
