@@ -88,6 +88,14 @@ def test_wheel_holds_every_preset(wheel):
         assert wheel.getinfo(f"metazoo/{relative}").file_size > 0
 
 
+def test_wheel_holds_every_template(wheel):
+    templates = sorted((ROOT / "serving").rglob("templates/*"))
+    assert templates
+    for path in templates:
+        relative = path.relative_to(ROOT / "serving").as_posix()
+        assert wheel.read(f"metazoo/serving/{relative}") == path.read_bytes()
+
+
 def test_wheel_holds_nothing_else(wheel):
     kinds = {Path(name).suffix for name in wheel.namelist()}
     assert ".pyc" not in kinds
