@@ -52,7 +52,8 @@ def example_inputs(
 
     A learner may define `example_inputs(signature_name, num_tasks)`. For
     the others they come from `example_episode(num_tasks, seed)`, and state
-    inputs from running `adapt` on that episode.
+    inputs from running `adapt` on that episode. What an episode does not
+    hold, such as a seed, comes from `example_extras(num_tasks)`.
 
     Args:
         learner: The learner.
@@ -92,11 +93,14 @@ def _episode_arrays(learner: Any, num_tasks: int) -> Arrays:
             "checked without one"
         )
     episode = learner.example_episode(num_tasks=num_tasks, seed=num_tasks)
-    return {
+    found = {
         name: np.asarray(value)
         for name, value in episode._asdict().items()
         if value is not None
     }
+    if hasattr(learner, "example_extras"):
+        found |= learner.example_extras(num_tasks)
+    return found
 
 
 def _select(signature: Signature, known: Arrays) -> Arrays:

@@ -86,6 +86,43 @@ class EpisodeEvaluation(keras.callbacks.Callback):
         return query_y, tf.argmax(logits, -1), mask
 
 
+class SkippedSteps(keras.callbacks.Callback):
+    """Ends a training in which too many updates were skipped.
+
+    A learner compiled with `skip_bad_updates` counts the steps of an epoch
+    whose gradient was not finite; one or two are bad luck, many a divergence.
+    """
+
+    def __init__(self, limit: int) -> None:
+        """Counts nothing itself.
+
+        Args:
+            limit: the most skipped steps of an epoch.
+        """
+        super().__init__()
+        self.limit = limit
+
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """Looks at the count.
+
+        Args:
+            epoch: number of the epoch.
+            logs: holds `skipped_steps` where the learner skips.
+
+        Raises:
+            TrainingError: there were more than the limit.
+        """
+        skipped = (logs or {}).get("skipped_steps", 0)
+        if skipped > self.limit:
+            raise TrainingError(
+                f"{skipped:.0f} steps of epoch {epoch} had a gradient that "
+                f"was not finite; at most {self.limit} may be skipped. Lower "
+                "the step size, or look for the fault in the data."
+            )
+
+
 class ResumableCSVLogger(keras.callbacks.CSVLogger):
     """Writes one row an epoch; a resumed run repeats none.
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from metazoo.data import ClassDataset, EpisodeSampler
 from metazoo.presets import from_preset, save_to_preset
 from metazoo.trainers.best_weights import BestWeights
-from metazoo.trainers.callbacks import ResumableCSVLogger
+from metazoo.trainers.callbacks import ResumableCSVLogger, SkippedSteps
 from metazoo.trainers.checkpoint import as_json
 from metazoo.trainers.strategies import is_chief
 from metazoo.trainers.trainer import Trainer
@@ -102,6 +102,7 @@ def train_recipe(
         callbacks = [*callbacks, ResumableCSVLogger(output / LOG_NAME)]
         if recipe.keep_best:
             callbacks.append(BestWeights(output / BEST_NAME))
+    callbacks = [*callbacks, SkippedSteps(recipe.max_skipped_steps)]
     trainer.fit(
         recipe.training_source(data),
         num_tasks=recipe.num_tasks,
@@ -113,7 +114,8 @@ def train_recipe(
         **_validation(recipe, data_dir, trainer, validation_steps),
     )
     if chief:
-        _write(recipe, data, trainer.learner, output, metadata or {})
+        learner = recipe.published(trainer.learner)
+        _write(recipe, data, learner, output, metadata or {})
     return output / PRESET_NAME
 
 
@@ -125,7 +127,9 @@ def _builder(
         if recipe.initial_preset is not None:
             initial = from_preset(recipe.initial_preset)
             learner.set_weights(initial.get_weights())
-        learner.compile(optimizer=recipe.build_optimizer())
+        learner.compile(
+            optimizer=recipe.build_optimizer(), **recipe.compile_options()
+        )
         return learner
 
     return build

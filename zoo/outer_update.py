@@ -55,13 +55,22 @@ def apply_meta_gradients(
     optimizer: keras.optimizers.Optimizer,
     gradients: Sequence[tf.Tensor],
     variables: Sequence[keras.Variable],
-) -> None:
+    clip_elements: float | None = None,
+    skip_bad: bool = False,
+) -> tf.Tensor:
     """Applies the mean over replicas of their gradients.
 
     Args:
         optimizer: the outer optimizer; it sums over replicas.
         gradients: of this replica's loss, unscaled, one for each variable.
         variables: what to update.
+        clip_elements: bound on every element of the mean gradient, before
+            the optimizer clips norms; None for none.
+        skip_bad: leave everything as it is where a gradient is not finite.
+
+    Returns:
+        Whether the update was applied, bool scalar; always True without
+        `skip_bad`.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     # Replicas pack gradients by their static sizes and must agree on them.
@@ -69,32 +78,114 @@ def apply_meta_gradients(
         tf.ensure_shape(tf.convert_to_tensor(gradient), variable.shape)
         for gradient, variable in zip(gradients, variables, strict=True)
     ]
+    # Clipping makes infinities finite, so what is bad shows before it.
+    good = all_finite(gradients) if skip_bad else tf.constant(True)
     if replicas > 1:
-        gradients = _mean_over_replicas(optimizer, gradients)
+        clips = clip_elements is not None
+        gradients = _mean_over_replicas(optimizer, gradients, clips)
+    if clip_elements is not None:
+        gradients = [
+            tf.clip_by_value(g, -clip_elements, clip_elements)
+            for g in gradients
+        ]
+    if replicas > 1:
+        gradients = _clipped_as(optimizer, gradients)
         gradients = [g / replicas for g in gradients]
     scale = loss_scale(optimizer)
     if tf.is_tensor(scale) or scale != 1.0:
         gradients = [g * tf.cast(scale, g.dtype) for g in gradients]
-    optimizer.apply(gradients, variables)
+    if not skip_bad:
+        optimizer.apply(gradients, variables)
+        return good
+    return _apply_if(good, optimizer, gradients, variables)
+
+
+def all_finite(gradients: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Whether no gradient of any replica holds NaN or infinity.
+
+    Args:
+        gradients: of this replica.
+
+    Returns:
+        Bool scalar, the same on every replica.
+    """
+    # A sum is one pass, and not finite if an element is not.
+    bad = [
+        ~tf.math.is_finite(tf.reduce_sum(tf.abs(gradient)))
+        for gradient in gradients
+    ]
+    count = tf.reduce_sum(tf.cast(tf.stack(bad), tf.float32))
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        context = tf.distribute.get_replica_context()
+        count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+    return tf.equal(count, 0.0)
+
+
+def _apply_if(
+    good: tf.Tensor,
+    optimizer: keras.optimizers.Optimizer,
+    gradients: Sequence[tf.Tensor],
+    variables: Sequence[keras.Variable],
+) -> tf.Tensor:
+    def nothing() -> tf.Tensor:
+        return tf.constant(False)
+
+    strategy = tf.distribute.get_strategy()
+    if strategy.num_replicas_in_sync == 1:
+
+        def apply() -> tf.Tensor:
+            optimizer.apply(gradients, variables)
+            return tf.constant(True)
+
+        return tf.cond(good, apply, nothing)
+
+    # Replicas can't synchronise inside a branch: the branch is taken once,
+    # over all of them.
+    def merged(strategy: Any, good: Any, gradients: Any) -> None:
+        def apply() -> tf.Tensor:
+            strategy.extended.call_for_each_replica(
+                lambda *parts: optimizer.apply(parts, variables),
+                args=tuple(gradients),
+            )
+            return tf.constant(True)
+
+        tf.cond(strategy.experimental_local_results(good)[0], apply, nothing)
+
+    tf.distribute.get_replica_context().merge_call(
+        merged, args=(good, list(gradients))
+    )
+    return good
 
 
 def _mean_over_replicas(
-    optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor]
+    optimizer: keras.optimizers.Optimizer,
+    gradients: list[tf.Tensor],
+    clips: bool,
 ) -> list[tf.Tensor]:
-    """The mean where the optimizer needs it before it sums itself.
+    """The mean where it is needed before the optimizer sums itself.
 
     Keras clips, and looks for infinities, before the sum, so each replica
     would clip its own share.
     """
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    inner = optimizer.inner_optimizer if scaled else optimizer
-    bounds = (inner.clipnorm, inner.global_clipnorm, inner.clipvalue)
-    clips = any(bound is not None for bound in bounds)
+    clips |= any(bound is not None for bound in _bounds(optimizer))
     if not (clips or scaled):
         return gradients
     context = tf.distribute.get_replica_context()
-    mean = context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
-    return _clip(mean, *bounds)
+    return context.all_reduce(tf.distribute.ReduceOp.MEAN, gradients)
+
+
+def _clipped_as(
+    optimizer: keras.optimizers.Optimizer, gradients: list[tf.Tensor]
+) -> list[tf.Tensor]:
+    """Clips the mean as the optimizer would clip each replica's share."""
+    return _clip(gradients, *_bounds(optimizer))
+
+
+def _bounds(optimizer: keras.optimizers.Optimizer) -> tuple[Any, Any, Any]:
+    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    inner = optimizer.inner_optimizer if scaled else optimizer
+    return inner.clipnorm, inner.global_clipnorm, inner.clipvalue
 
 
 def _clip(

@@ -40,6 +40,9 @@ class EpisodicRecipe:
         seed: seed of initial weights and episodes.
         initial_preset: preset of the same learner whose weights training
             starts from, or None for fresh weights.
+        max_skipped_steps: steps of an epoch that may be skipped because
+            their gradient is not finite, where the learner skips them; more
+            end the training with an error.
         keep_best: the preset gets the weights of the epoch with the best
             validation accuracy instead of the last ones.
     """
@@ -59,6 +62,7 @@ class EpisodicRecipe:
     global_clipnorm: float | None = None
     seed: int = 0
     initial_preset: str | None = None
+    max_skipped_steps: int = 25
     keep_best: bool = False
 
     def __post_init__(self) -> None:
@@ -152,6 +156,18 @@ class EpisodicRecipe:
             num_queries=self.num_queries,
             seed=self.seed,
         )
+
+    def compile_options(self) -> dict[str, Any]:
+        """Arguments of the learner's `compile` besides the optimizer."""
+        return {}
+
+    def published(self, learner: EpisodicLearner) -> EpisodicLearner:
+        """What the preset holds: by default the learner as it was trained.
+
+        Args:
+            learner: the trained learner.
+        """
+        return learner
 
     def task_setting(self) -> dict[str, Any]:
         """What a training task is made of, for the preset's card."""

@@ -143,6 +143,39 @@ class ClassDataset:
             split=split or self.split,
         )
 
+    def joined(self, other: ClassDataset, split: str) -> ClassDataset:
+        """Adds the classes of another data set.
+
+        Args:
+            other: has examples of the same shape and dtype, and no class of
+                the same name.
+            split: name of the new split.
+
+        Returns:
+            A data set with the classes of both, these first.
+
+        Raises:
+            DataError: the examples differ in shape or dtype, or a class is
+                in both.
+        """
+        if (self.image_shape, self.images.dtype) != (
+            other.image_shape,
+            other.images.dtype,
+        ):
+            raise DataError(
+                f"{self.name!r} has {self.images.dtype} examples of shape "
+                f"{self.image_shape}, {other.name!r} {other.images.dtype} of "
+                f"{other.image_shape}; only equal ones can be joined."
+            )
+        sizes = np.concatenate([self.class_sizes, other.class_sizes])
+        return ClassDataset(
+            images=np.concatenate([self.images, other.images]),
+            class_offsets=_offsets_of(sizes),
+            class_names=self.class_names + other.class_names,
+            name=self.name,
+            split=split,
+        )
+
     def with_rotations(self) -> ClassDataset:
         """Makes each class turned by 90, 180 and 270 degrees a new class.
 

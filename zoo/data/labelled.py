@@ -9,11 +9,12 @@ import tensorflow as tf
 from metazoo.data.augmentation import augmented
 from metazoo.data.class_dataset import ClassDataset
 from metazoo.data.episode import Episode
-from metazoo.data.sampler_checks import as_integer, as_positive
+from metazoo.data.sampler_checks import as_positive
+from metazoo.data.seeded_sampler import SeededSampler
 from metazoo.errors import EpisodeError
 
 
-class LabelledSampler:
+class LabelledSampler(SeededSampler):
     """Draws batches of examples with the labels of their classes.
 
     A batch takes the form of a task without support, so that whatever runs
@@ -50,8 +51,7 @@ class LabelledSampler:
             EpisodeError: a number is out of range, or the examples to be
                 augmented are no images.
         """
-        self.data = dataset
-        self.seed = as_integer("seed", seed)
+        super().__init__(dataset, seed)
         self.num_examples = as_positive("num_examples", num_examples)
         self.augment = augment
         if num_examples > dataset.num_examples:
@@ -66,7 +66,6 @@ class LabelledSampler:
                 f"{dataset.image_shape}."
             )
         with tf.device("CPU:0"):
-            self._images = tf.constant(dataset.images)
             self._labels = tf.constant(dataset.labels)
 
     @property
@@ -77,28 +76,14 @@ class LabelledSampler:
     def identity(self) -> dict[str, Any]:
         """What two runs on the same batches have in common, in JSON types."""
         return {
+            **super().identity(),
             "kind": "labelled",
-            "seed": self.seed,
             "num_examples": self.num_examples,
             "augment": self.augment,
-            "dataset": self.data.name,
-            "split": self.data.split,
-            "fingerprint": self.data.fingerprint,
         }
 
-    def tasks(self, start: Any, count: int) -> Episode:
-        """Returns the batches number start to start + count - 1.
-
-        Args:
-            start: number of the first batch, an int or int64 scalar.
-            count: how many, a positive int; the length of the tasks axis.
-
-        Returns:
-            An `Episode` with query_x float32 [tasks, examples, *features],
-            query_y int64 [tasks, examples], and a support of no example.
-        """
-        first = tf.cast(start, tf.int64)
-        parts = [self._batch(first + i) for i in range(count)]
+    def _tasks(self, start: tf.Tensor, count: int) -> Episode:
+        parts = [self._batch(start + i) for i in range(count)]
         query_x = tf.stack([x for x, _ in parts])
         query_y = tf.stack([y for _, y in parts])
         support_y = tf.zeros([count, 0], tf.int64)

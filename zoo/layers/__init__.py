@@ -11,6 +11,7 @@ from metazoo.layers.exact import (
 from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.exact_group_normalization import ExactGroupNormalization
 from metazoo.layers.exact_layer_normalization import ExactLayerNormalization
+from metazoo.layers.features import features
 from metazoo.layers.resnet12 import resnet12
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "ExactGroupNormalization",
     "ExactLayerNormalization",
     "conv4",
+    "features",
     "require_exact",
     "resnet12",
     "stock_normalisation_layers",

@@ -101,11 +101,11 @@ class SimpleShotRecipe(EpisodicRecipe):
             data: the training classes.
 
         Raises:
-            RecipeError: their number is not `num_classes`.
+            RecipeError: there are more than `num_classes`.
         """
         from metazoo.data import LabelledSampler
 
-        if data.num_classes != self.num_classes:
+        if data.num_classes > self.num_classes:
             raise RecipeError(
                 f"num_classes is {self.num_classes}; {data.name!r} "
                 f"({data.split}) has {data.num_classes}."
