@@ -113,7 +113,7 @@ class AdaptedModel:
             The path.
         """
         path = Path(path)
-        extra = {
+        extra: dict[str, Any] = {
             _SINGLE: np.array(self.single),
             _NOTES: np.array(json.dumps(dict(notes or {}))),
         }

@@ -121,6 +121,7 @@ class _Connection(http.client.HTTPConnection):
         super().__init__(host, port)
         self._context, self._server_name = context, server_name
         self._deadline = Deadline(0)
+        self._timed: Any = None
 
     def connect(self) -> None:
         """Opens the socket, with TLS if there is a context."""
@@ -139,15 +140,15 @@ class _Connection(http.client.HTTPConnection):
             except BaseException:
                 plain.close()
                 raise
-        self.sock = _TimedSocket(wrapped, deadline)
+        self.sock = self._timed = _TimedSocket(wrapped, deadline)
 
     def ask(
         self, method: str, path: str, body: bytes, deadline: Deadline
     ) -> tuple[HttpAnswer, bool]:
         """Returns the answer, and whether the connection can go on."""
         self._deadline = deadline
-        if self.sock is not None:
-            self.sock.deadline = deadline
+        if self._timed is not None:
+            self._timed.deadline = deadline
         response = self._respond(method, path, body)
         answer = HttpAnswer(
             response.status,
@@ -187,7 +188,7 @@ class _TimedSocket:
             self._wrapped.settimeout(self.deadline.require())
             self._wrapped.sendall(view[start : start + CHUNK])
 
-    def makefile(self, mode: str) -> io.BufferedReader:
+    def makefile(self, mode: str) -> Any:
         """Opens the answer, and refuses at once what is no HTTP."""
         raw = self._wrapped.makefile(mode, buffering=0)
         reader = io.BufferedReader(_TimedReader(self, raw))

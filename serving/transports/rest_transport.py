@@ -203,9 +203,10 @@ class RestTransport:
             tls = diagnosis.speaks_tls(*place, deadline.left())
             return diagnosis.TLS_WANTED if tls else None
         if isinstance(error, http.client.BadStatusLine):
-            if error.line.startswith(HTTP2_FRAME):
+            head = str(error.args[0])
+            if head.startswith(HTTP2_FRAME):
                 return diagnosis.GRPC_PORT
-            if error.line.startswith(TLS_ALERT):
+            if head.startswith(TLS_ALERT):
                 return diagnosis.TLS_WANTED
         return None
 

@@ -166,7 +166,7 @@ class GrpcStub(
     prediction_service_pb2_grpc.PredictionServiceServicer,
     model_service_pb2_grpc.ModelServiceServicer,
 ):
-    def __init__(self, model, credentials=None):
+    def __init__(self, model, credentials=None, port=0):
         self.model = model
         self.server = grpc.server(
             ThreadPoolExecutor(16),
@@ -177,7 +177,7 @@ class GrpcStub(
         add = model_service_pb2_grpc
         add.add_ModelServiceServicer_to_server(self, self.server)
         if credentials is None:
-            self.port = self.server.add_insecure_port("127.0.0.1:0")
+            self.port = self.server.add_insecure_port(f"127.0.0.1:{port}")
         else:
             self.port = self.server.add_secure_port("127.0.0.1:0", credentials)
         self.server.start()
@@ -331,8 +331,8 @@ class RestStub(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, model, context=None):
-        super().__init__(("127.0.0.1", 0), RestHandler)
+    def __init__(self, model, context=None, port=0):
+        super().__init__(("127.0.0.1", port), RestHandler)
         self.model, self.faults, self.bodies = model, deque(), []
         self.connections = set()
         if context is not None:
@@ -356,6 +356,11 @@ class RestStub(ThreadingHTTPServer):
 @pytest.fixture
 def model():
     return StubModel()
+
+
+@pytest.fixture(scope="session")
+def stub_kinds():
+    return {"grpc": GrpcStub, "rest": RestStub}
 
 
 @pytest.fixture

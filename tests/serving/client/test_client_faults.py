@@ -348,3 +348,30 @@ def test_nobody_there_names_the_address(transport, free_port):
         message = refused("UNAVAILABLE", client.status)
     assert f"127.0.0.1:{free_port}" in message
     assert "efused" in message
+
+
+def test_a_grpc_server_that_goes_in_the_middle(grpc_stub, model, tasks):
+    model.spoil = lambda outputs: (
+        grpc_stub.server.stop(None),
+        time.sleep(0.1),
+        outputs,
+    )[-1]
+    with Client(f"127.0.0.1:{grpc_stub.port}", "stub") as client:
+        refused("UNAVAILABLE", client.adapt_predict, *tasks())
+
+
+@pytest.mark.parametrize("kind", ["grpc", "rest"])
+def test_a_server_that_came_back_is_found(kind, model, stub_kinds):
+    kind = stub_kinds[kind]
+    before = kind(model)
+    transport = "rest" if kind is stub_kinds["rest"] else "grpc"
+    address = f"127.0.0.1:{before.port}"
+    with Client(address, "stub", transport, timeout=5, retries=12) as client:
+        assert client.status()
+        before.stop()
+        refused("UNAVAILABLE", Client(address, "stub", "rest").status)
+        after = kind(model, port=before.port)
+        try:
+            assert client.status()[0]["state"] == "AVAILABLE"
+        finally:
+            after.stop()
