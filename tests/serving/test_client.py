@@ -113,7 +113,12 @@ def test_different_numbers_of_tasks_are_refused(client, episode):
 
 
 def test_wrong_state_names_tensor(client, episode):
-    bad = client.adapted({"prototypes": np.zeros((2, 4, 6), np.float32)})
+    bad = client.adapted(
+        {
+            "prototypes": np.zeros((2, 4, 6), np.float32),
+            "class_mask": np.ones((2, 3), np.float32),
+        }
+    )
     with pytest.raises(EpisodeError, match=r"'prototypes'.*\[2,4,6\]"):
         bad.predict(episode.query_x)
 
