@@ -47,8 +47,9 @@ def export(
         directory: The model's base folder; versions are its children.
         version: Number of the version; None takes the next free one.
         warmup: Whether to store warm-up records (needs the `serving` extra).
-        variants: Further forms of the signatures, out of "padded" and
-            "bytes"; None for those that apply.
+        variants: Further forms of the signatures: "padded", "bytes", or
+            names such as "predict_bytes"; None for all padded ones and the
+            first signature's in bytes.
         checks: Ways to load the export, out of "saved_model", "cpp" and
             "session"; fewer than all only where time matters more.
 

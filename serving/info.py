@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from metazoo.errors import ServingError
+from metazoo.serving.publish import list_versions
 from metazoo.serving.signatures import INFO_FILE, TensorInfo, shape_text
 
 Described = dict[str, Any]
@@ -54,6 +55,24 @@ def read_info(directory: Path) -> Described:
         return json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ServingError(f"{path} can't be read: {error}") from error
+
+
+def exported_version(folder: Path) -> Path | None:
+    """Finds the version that a folder is, or the newest it holds.
+
+    Args:
+        folder: A version folder, or the base folder of a model.
+
+    Returns:
+        The version folder; None if it is neither.
+    """
+    if (folder / INFO_FILE).is_file():
+        return folder
+    if not folder.is_dir():
+        return None
+    versions = list(list_versions(folder).values())
+    described = [path for path in versions if (path / INFO_FILE).is_file()]
+    return described[-1] if described else None
 
 
 def describe(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -46,34 +46,40 @@ def endpoints(
 ) -> dict[str, Endpoint]:
     """Lists what to export: the learner's own signatures, then variants.
 
+    A runtime prepares every signature by itself, at some tenths of a second
+    for a learner with a long inner loop; so by default there is but one
+    form that takes bytes, that of the first signature.
+
     Args:
         signatures: The learner's own, by name; the first stays first.
-        variants: Names out of `VARIANTS`; None for those of `DEFAULT` that
-            apply.
+        variants: "padded" or "bytes" for all signatures they apply to, or
+            names such as "predict_bytes"; None for "padded" and the form in
+            bytes of the first signature, as far as they apply.
 
     Returns:
         Name -> endpoint.
 
     Raises:
-        ExportError: If a variant is unknown, or asked for and applies to no
-            signature, or its name is taken.
+        ExportError: If a variant is unknown or applies to no signature, or
+            a name is taken.
     """
     own = {name: _shared(signature) for name, signature in signatures.items()}
+    made = {
+        variant: [e for s in own.values() if (e := make(s)) is not None]
+        for variant, make in VARIANTS.items()
+    }
     found = {
         name: Endpoint(signature, name, dict) for name, signature in own.items()
     }
-    for variant in _checked(DEFAULT if variants is None else variants):
-        made = [
-            endpoint
-            for signature in own.values()
-            if (endpoint := VARIANTS[variant](signature)) is not None
-        ]
-        if not made and variants is not None:
+    default = ("padded", f"{next(iter(own))}_bytes")
+    for variant, endpoint in _chosen(made, variants, default):
+        name = endpoint.signature.name
+        if name in found:
             raise ExportError(
-                f"variant {variant!r} applies to none of the signatures "
-                f"{list(signatures)}"
+                f"the learner has a signature {name!r} of its own; export "
+                f"it without the variant {variant!r}"
             )
-        _add(found, made)
+        found[name] = endpoint
     return found
 
 
@@ -212,28 +218,26 @@ VARIANTS: dict[str, Callable[[Signature], Endpoint | None]] = {
     "padded": padded,
     "bytes": as_bytes,
 }
-DEFAULT = ("padded", "bytes")
 
 
-def _checked(variants: Iterable[str]) -> list[str]:
-    chosen = list(variants)
-    unknown = sorted(set(chosen) - set(VARIANTS))
-    if isinstance(variants, str) or unknown:
+def _chosen(
+    made: Mapping[str, Sequence[Endpoint]],
+    variants: Sequence[str] | None,
+    default: Sequence[str],
+) -> Iterator[tuple[str, Endpoint]]:
+    names = {e.signature.name for group in made.values() for e in group}
+    known = {variant for variant, group in made.items() if group} | names
+    wanted = default if variants is None else variants
+    unknown = sorted(set(wanted) - known)
+    if isinstance(variants, str) or (unknown and variants is not None):
         raise ExportError(
-            f"variants must be out of {list(VARIANTS)}; got {variants!r}"
+            f"variants must be out of {sorted(known)} for these signatures; "
+            f"got {variants!r}"
         )
-    return [name for name in VARIANTS if name in chosen]
-
-
-def _add(found: dict[str, Endpoint], made: Iterable[Endpoint]) -> None:
-    for endpoint in made:
-        name = endpoint.signature.name
-        if name in found:
-            raise ExportError(
-                f"the learner has a signature {name!r} of its own; export "
-                "it without that variant"
-            )
-        found[name] = endpoint
+    for variant, group in made.items():
+        for endpoint in group:
+            if variant in wanted or endpoint.signature.name in wanted:
+                yield variant, endpoint
 
 
 def _holds_examples(name: str, spec: tf.TensorSpec) -> bool:

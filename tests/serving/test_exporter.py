@@ -75,7 +75,7 @@ def test_export_info_names_signatures_and_packages(model_dir):
     )
     assert [s["name"] for s in info["signatures"]] == [
         *("adapt_predict", "adapt", "predict"),
-        *("adapt_predict_bytes", "adapt_bytes", "predict_bytes"),
+        "adapt_predict_bytes",
     ]
     assert info["packages"]["tensorflow"] == tf.__version__
     assert info["packages"]["keras"] == keras.__version__
@@ -85,7 +85,7 @@ def test_export_warmup_has_one_record_per_signature(model_dir):
     names = [r.model_spec.signature_name for r in read_warmup(model_dir / "1")]
     assert names == [
         *("serving_default", "adapt_predict", "adapt", "predict"),
-        *("adapt_predict_bytes", "adapt_bytes", "predict_bytes"),
+        "adapt_predict_bytes",
     ]
 
 

@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-warmup", action="store_true", help="store no warm-up requests"
     )
+    parser.add_argument(
+        "--variants",
+        metavar="LIST",
+        help="further forms of the signatures, separated by commas: padded "
+        "(support sets of unequal sizes), bytes (raw bytes, for REST), a "
+        "name such as predict_bytes, or none (padded, adapt_predict_bytes)",
+    )
     add_json(parser)
 
 
@@ -38,12 +45,14 @@ def run(args: argparse.Namespace) -> Any:
     """Exports, and says where."""
     learner = load_learner(args)
     from metazoo.serving import export
+    from metazoo.serving.info import read_info
 
     path = export(
         learner,
         args.output,
         version=args.model_version,
         warmup=not args.no_warmup,
+        variants=_variants(args.variants),
     ).absolute()
     if not args.json:
         print(path)
@@ -53,8 +62,14 @@ def run(args: argparse.Namespace) -> Any:
         "directory": str(path.parent),
         "version": int(path.name),
         "preset": learner.preset_metadata.preset,
-        "signatures": [signature.name for signature in learner.signatures()],
+        "signatures": [s["name"] for s in read_info(path)["signatures"]],
         "size_bytes": sum(
             p.stat().st_size for p in path.rglob("*") if p.is_file()
         ),
     }
+
+
+def _variants(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    return [] if text == "none" else [part.strip() for part in text.split(",")]

@@ -4,30 +4,48 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 from metazoo.cli.options import add_json, download_progress
 from metazoo.cli.output import table
 
-HELP = "show a preset's card or describe a method"
+HELP = "show a preset's card, a method, or an exported model's signatures"
 EXAMPLE = "metazoo info protonet_conv4_omniglot"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of the command."""
     parser.add_argument(
-        "name", help="name of a method, or name, folder or address of a preset"
+        "name",
+        help="name of a method; name, folder or address of a preset; or "
+        "folder of an exported model",
     )
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> Any:
-    """Tells methods and presets apart by name."""
+    """Tells methods, exported models and presets apart."""
     from metazoo.registry import list_methods
+    from metazoo.serving.info import exported_version
 
     if args.name in list_methods():
         return _method(args)
+    version = exported_version(Path(args.name))
+    if version is not None:
+        return _exported(args, version)
     return _preset(args)
+
+
+def _exported(args: argparse.Namespace, version: Path) -> Any:
+    from metazoo.serving.info import read_info, signatures_text
+
+    info = read_info(version)
+    if args.json:
+        return {**info, "directory": str(version)}
+    print(f"{info['learner']}, exported to {version}\n")
+    print(signatures_text(info["signatures"]))
+    return 0
 
 
 def _preset(args: argparse.Namespace) -> Any:
