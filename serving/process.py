@@ -2,55 +2,72 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import signal
-import socket
-import subprocess
 import tempfile
-import time
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from metazoo.errors import ServingError
+from metazoo.serving import binary as tf_serving
+from metazoo.serving.binary import BINARY
 from metazoo.serving.extras import require
 from metazoo.serving.operations.models_config import models_config
-from metazoo.serving.server.config import from_mapping
+from metazoo.serving.server.config import from_file, from_mapping
+from metazoo.serving.server_files import ServerFiles
 
-BINARY = "tensorflow_model_server"
 Prefer = Literal["auto", "embedded", "tensorflow_model_server"]
+# What is left over after a drain that took too long ends with the process.
+LEAVE_SECONDS = 2.0
 
 
 def serve(
-    models: Mapping[str, str | Path],
+    models: Mapping[str, str | Path] | None = None,
     port: int = 8500,
     rest_port: int | None = 8501,
     host: str = "127.0.0.1",
     prefer: Prefer = "auto",
+    files: ServerFiles | None = None,
+    **settings: Any,
 ) -> int:
-    """Serves until SIGTERM or SIGINT.
+    """Serves until SIGTERM or SIGINT, and drains; a second signal kills.
 
     Args:
-        models: Name -> base folder, which holds the version folders.
+        models: Name -> base folder, which holds the version folders; None
+            for those of `files.model_config`.
         port: gRPC port; 0 for a free one (embedded server only).
         rest_port: REST port; None for no REST.
         host: Address to listen on.
         prefer: `auto` takes `tensorflow_model_server` if it is on the PATH
             and the host is 0.0.0.0 (it can't listen on less), and the
             embedded server otherwise.
+        files: TensorFlow Serving's files, which both servers take.
+        **settings: Further fields of
+            `metazoo.serving.server.options.ServerOptions`; for the binary,
+            those that it has flags for.
 
     Returns:
         The exit status of the server.
 
     Raises:
-        ServingError: If a model folder is missing, a port is taken, or the
-            server that was asked for is not there.
+        ServingError: If a model folder is missing, a file or setting can't
+            be used, a port is taken, or the server that was asked for is not
+            there.
     """
-    folders = check_folders(models)
-    binary = _choose_binary(prefer, host)
-    if binary is None:
-        return _serve_embedded(folders, port, rest_port, host)
-    return _serve_binary(binary, folders, port, rest_port, host)
+    files = files or ServerFiles()
+    folders = check_folders(models) if models else {}
+    if not folders and files.model_config is None:
+        raise ServingError("no model to serve; give at least one")
+    found = _choose_binary(prefer, host)
+    # Read even for the binary, whose own words about a bad file are few.
+    read = files.settings()
+    if found is None:
+        ports = {"port": port, "rest_port": rest_port, "host": host}
+        return _serve_embedded(folders, {**ports, **read, **settings})
+    flags = tf_serving.flags(port, rest_port, files, settings)
+    return _serve_binary(found, folders, files, flags, (host, port, rest_port))
 
 
 def _choose_binary(prefer: str, host: str) -> str | None:
@@ -58,28 +75,12 @@ def _choose_binary(prefer: str, host: str) -> str | None:
         raise ServingError(
             f"prefer must be auto, embedded or {BINARY}; got {prefer!r}"
         )
-    # The binary has no option for its address: it always listens on all.
-    everywhere = host in ("0.0.0.0", "::")
     if prefer == BINARY:
-        return _required_binary(everywhere)
-    if prefer == "auto" and everywhere:
+        return tf_serving.required_binary(host)
+    # The binary has no option for its address: it always listens on all.
+    if prefer == "auto" and host in tf_serving.EVERYWHERE:
         return shutil.which(BINARY)
     return None
-
-
-def _required_binary(everywhere: bool) -> str:
-    binary = shutil.which(BINARY)
-    if binary is None:
-        raise ServingError(
-            f"{BINARY} is not on the PATH; install it or use the embedded "
-            "server"
-        )
-    if not everywhere:
-        raise ServingError(
-            f"{BINARY} listens on every address; agree with host 0.0.0.0, or "
-            "use the embedded server"
-        )
-    return binary
 
 
 def check_folders(models: Mapping[str, str | Path]) -> dict[str, Path]:
@@ -110,29 +111,39 @@ def check_folders(models: Mapping[str, str | Path]) -> dict[str, Path]:
 
 
 def _serve_embedded(
-    folders: Mapping[str, Path], port: int, rest_port: int | None, host: str
+    folders: Mapping[str, Path], settings: Mapping[str, Any]
 ) -> int:
     app: Any = require("metazoo.serving.server.app")
-    server = app.EmbeddedServer(folders, port, rest_port, host)
+    server = app.EmbeddedServer(folders or None, **settings)
     server.run_until_signalled(
         lambda ready: _say_ready(
-            "embedded server", folders, ready.port, ready.rest_port, host
+            "embedded server",
+            ready.names,
+            ready.host,
+            ready.port,
+            ready.rest_port,
         )
     )
+    if not server.drained:
+        # A running graph can't be stopped, and Python waits for its thread.
+        leave = threading.Timer(LEAVE_SECONDS, os._exit, [0])
+        leave.daemon = True
+        leave.start()
     return 0
 
 
 def _say_ready(
     server: str,
-    folders: Mapping[str, Path],
+    names: list[str],
+    host: str,
     port: int,
     rest_port: int | None,
-    host: str,
 ) -> None:
-    rest = f", REST on {host}:{rest_port}" if rest_port else ""
+    place = f"[{host}]" if ":" in host else host
+    rest = f", REST on {place}:{rest_port}" if rest_port else ""
     print(
-        f"ready: {', '.join(folders)} on the {server}, gRPC on "
-        f"{host}:{port}{rest}",
+        f"ready: {', '.join(names)} on the {server}, gRPC on "
+        f"{place}:{port}{rest}",
         flush=True,
     )
 
@@ -140,35 +151,18 @@ def _say_ready(
 def _serve_binary(
     binary: str,
     folders: Mapping[str, Path],
-    port: int,
-    rest_port: int | None,
-    host: str,
+    files: ServerFiles,
+    flags: list[str],
+    place: tuple[str, int, int | None],
 ) -> int:
     with tempfile.TemporaryDirectory() as directory:
-        config = Path(directory, "models.config")
-        config.write_text(models_config(from_mapping(folders)))
-        process = subprocess.Popen(
-            [
-                binary,
-                f"--model_config_file={config}",
-                f"--port={port}",
-                f"--rest_api_port={rest_port or 0}",
-                "--enable_grpc_healthcheck_service=true",
-            ]
+        config = files.model_config
+        if config is None:
+            config = Path(directory, "models.config")
+            config.write_text(models_config(from_mapping(folders)))
+        names = [model.name for model in from_file(config)]
+        return tf_serving.run(
+            [binary, f"--model_config_file={config}", *flags],
+            place[1],
+            lambda: _say_ready(BINARY, names, *place),
         )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: process.terminate())
-        if _wait_open(process, port):
-            _say_ready(BINARY, folders, port, rest_port, host)
-        return process.wait()
-
-
-def _wait_open(process: subprocess.Popen[bytes], port: int) -> bool:
-    while process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1.0).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return True
-    return False

@@ -37,6 +37,7 @@ class EmbeddedServer:
 
     Attributes:
         options: Every setting.
+        names: The models that it was started with.
         host: Address in use.
         port: gRPC port in use, once started.
         rest_port: REST port in use, once started; None if off.
@@ -69,8 +70,10 @@ class EmbeddedServer:
         self.host, self.port, self.rest_port = host, port, rest_port
         self.drained = True
         metrics = Metrics()
+        configs = _configs(models, self.options)
+        self.names = [config.name for config in configs]
         self._manager = VersionManager(
-            _configs(models, self.options),
+            configs,
             metrics,
             self.options.poll_interval,
             self.options.max_load_retries,

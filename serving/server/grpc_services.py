@@ -34,6 +34,7 @@ from metazoo.serving.status import StatusError, invalid
 from metazoo.serving.tensors import from_proto, write_content, write_values
 
 LOG = logging.getLogger(__name__)
+FAR_FUTURE = 365 * 24 * 3600.0
 
 
 def selector_of(spec: Any) -> ModelSelector:
@@ -75,10 +76,11 @@ def decode_inputs(
     return arrays
 
 
-def deadline_of(context: grpc.ServicerContext) -> float | None:
-    """Monotonic time of the caller's deadline; None if it set none."""
-    remaining = context.time_remaining()
-    return None if remaining is None else now() + remaining
+def seconds_left(context: grpc.ServicerContext) -> float | None:
+    """Seconds until the caller's deadline; None if it set none."""
+    left = context.time_remaining()
+    # gRPC has a deadline in the far future where there is none.
+    return None if left is None or left > FAR_FUTURE else max(0.0, left)
 
 
 def answer(
@@ -128,7 +130,8 @@ class PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
 
     def _predict(self, request: Any, context: Any) -> Any:
         check_spec(request)
-        deadline = deadline_of(context)
+        left = seconds_left(context)
+        deadline = None if left is None else now() + left
         with self._turns.turn(deadline):
             if not context.is_active():
                 raise StatusError("CANCELLED", "the caller has gone")
@@ -230,5 +233,5 @@ class ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
     def _reload(self, request: Any, context: Any) -> Any:
         configs = read_config(request.config)
-        self._core.manager.reload(configs, context.time_remaining())
+        self._core.manager.reload(configs, seconds_left(context))
         return model_management_pb2.ReloadConfigResponse()

@@ -190,7 +190,6 @@ def read_monitoring(path: str | Path) -> str | None:
     found = config.path or PROMETHEUS_PATH
     if not found.startswith("/"):
         raise ServingError(
-            f"{path}: prometheus_config.path must begin with '/'; got "
-            f"{found!r}"
+            f"{path}: prometheus_config.path must begin with '/'; got {found!r}"
         )
     return str(found)

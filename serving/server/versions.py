@@ -66,6 +66,8 @@ class VersionManager:
         # How often the list was replaced, and the last one that was polled.
         self._generation = 0
         self._polled = -1
+        # New models that no reload has seen through yet.
+        self._awaited: set[str] = set()
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
@@ -268,15 +270,19 @@ class VersionManager:
         """
         with self._reload_lock:
             self._labels.assign(configs)
-            if configs == list(self._configs.values()):
+            if configs == list(self._configs.values()) and not self._awaited:
                 return
-            new = [c for c in configs if c.name not in self._configs]
+            new = [c for c in configs if self._is_new(c.name)]
+            self._awaited = {config.name for config in new}
             self._configs = {config.name: config for config in configs}
             self._generation += 1
             mine = self._generation
         self._table.notify()
         self._poll_soon()
         self._wait_reloaded(new, mine, timeout)
+
+    def _is_new(self, name: str) -> bool:
+        return name not in self._configs or name in self._awaited
 
     def _poll_soon(self) -> None:
         if self._thread is None:
@@ -304,6 +310,9 @@ class VersionManager:
             raise StatusError(
                 "DEADLINE_EXCEEDED", f"not available in time: {broken}"
             )
+        with self._reload_lock:
+            if self._generation == mine:
+                self._awaited = set()
         if broken:
             raise StatusError("UNKNOWN", f"not available: {broken}")
 

@@ -7,18 +7,15 @@ import shutil
 import threading
 import time
 
-import grpc
 import numpy as np
 import pytest
-from tensorflow_serving.apis import (
-    model_management_pb2,
-    model_service_pb2_grpc,
-)
 
 from metazoo.errors import ServingError
 from metazoo.serving import Client, EmbeddedServer, export
+from metazoo.serving.server import loading, versions
 from metazoo.serving.server.config import ModelConfig
 from metazoo.serving.server.metrics import Metrics
+from metazoo.serving.server.table import VersionTable
 from metazoo.serving.server.versions import VersionManager
 from metazoo.serving.status import StatusError
 
@@ -78,10 +75,25 @@ def test_new_version_replaces_old_and_rolls_back(managed, base):
 
 
 def test_names_that_are_no_versions_are_ignored(managed, base):
-    for name in ("tmp-3", "03x", ".tmp-6"):
+    for name in ("tmp-3", "03x", ".tmp-6", str(2**63), "9" * 200):
         shutil.copytree(base / "1", base / name)
     os.rename(base / "1", base / "0007")
     assert states(managed()) == {7: "AVAILABLE"}
+
+
+def test_largest_version_is_served(managed, base):
+    os.rename(base / "1", base / str(2**63 - 1))
+    assert states(managed()) == {2**63 - 1: "AVAILABLE"}
+
+
+def test_of_two_spellings_the_last_is_served_with_a_warning(
+    managed, base, caplog
+):
+    os.rename(base / "1", base / "7")
+    shutil.copytree(base / "7", base / "0007")
+    (base / "0007" / "saved_model.pb").unlink()
+    assert states(managed()) == {7: "AVAILABLE"}
+    assert "0007 are both version 7; 7 is taken" in caplog.text
 
 
 def test_half_written_version_never_takes_over(managed, base):
@@ -121,11 +133,92 @@ def test_policies_all_and_specific(managed, base):
         assert (newest.version, old.version) == (3, 1)
 
 
-def test_missing_folder_keeps_serving(managed, base):
+def test_specific_versions_that_are_none_serve_nothing(managed, base):
+    manager = managed(specific=())
+    with pytest.raises(StatusError), manager.use("m"):
+        pass
+    assert ModelConfig("m", base).wanted([1, 2]) == [2]
+
+
+def test_missing_folder_keeps_serving_and_comes_back(managed, base, caplog):
     manager = managed()
-    os.rename(base, base.with_name("away"))
+    away = base.with_name("away")
+    os.rename(base, away)
+    manager.poll()
     manager.poll()
     assert states(manager) == {1: "AVAILABLE"}
+    assert caplog.text.count("waiting for its folder") == 1
+    # A file in its place can't be read as a folder either.
+    base.write_text("")
+    manager.poll()
+    assert states(manager) == {1: "AVAILABLE"}
+    base.unlink()
+    copy_version(away, 2)
+    os.rename(away, base)
+    manager.poll()
+    assert settle(manager) == {2: "AVAILABLE", 1: "END"}
+
+
+def test_half_written_version_that_is_filled_before_a_retry_loads(base):
+    manager = VersionManager(
+        [ModelConfig("m", base)], Metrics(), load_retry_interval=0.0
+    )
+    manager.poll()
+    (base / "2").mkdir()
+    manager.poll()
+    assert states(manager) == {2: "LOADING", 1: "AVAILABLE"}
+    shutil.copytree(base / "1", base / "2", dirs_exist_ok=True)
+    manager.poll()
+    assert states(manager)[2] == "AVAILABLE"
+    manager.stop()
+
+
+@pytest.mark.parametrize("where", ["find_versions", "Servable"])
+def test_model_that_crashes_the_poll_keeps_no_other_from_loading(
+    base, monkeypatch, where
+):
+    module = {"find_versions": versions, "Servable": loading}[where]
+    original = getattr(module, where)
+
+    def crash(*arguments):
+        if "bad" in str(arguments):
+            raise MemoryError("no memory")
+        return original(*arguments)
+
+    monkeypatch.setattr(module, where, crash)
+    bad = base.with_name("bad")
+    shutil.copytree(base, bad)
+    manager = VersionManager(
+        [ModelConfig("bad", bad), ModelConfig("m", base)],
+        Metrics(),
+        poll_interval=0.05,
+        max_load_retries=0,
+    )
+    manager.start()
+    wait_until(lambda: served_version(manager) == 1)
+    # The thread goes on.
+    copy_version(base, 2)
+    wait_until(lambda: served_version(manager) == 2)
+    manager.stop()
+
+
+def served_version(manager):
+    try:
+        with manager.use("m") as servable:
+            return servable.version
+    except StatusError:
+        return None
+
+
+def test_model_is_settled_only_when_no_version_is_still_tried():
+    table = VersionTable()
+    second, first = table.begin("m", 2), table.begin("m", 1)
+    table.update(second, state="END", code="NOT_FOUND")
+    assert not table.is_settled("m")
+    table.update(first, state="END", code="NOT_FOUND")
+    assert table.is_settled("m")
+    table.update(first, state="AVAILABLE", code="OK")
+    assert table.is_settled("m")
 
 
 def test_unloading_waits_for_requests(managed, base, request_inputs):
@@ -212,27 +305,6 @@ def test_hot_swap_drops_no_request(learner, new_learner, tmp_path, episode):
             thread.join()
     assert failures == []
     assert seen == {(0, 0), (0, 1), (1, 0), (1, 1)}
-
-
-def test_reload_replaces_list_of_models(base, tmp_path):
-    other = tmp_path / "other"
-    shutil.copytree(base, other)
-    with EmbeddedServer({"m": base}, port=0, rest_port=None) as server:
-        address = f"127.0.0.1:{server.port}"
-        request = model_management_pb2.ReloadConfigRequest()
-        request.config.model_config_list.config.add(
-            name="other", base_path=str(other), model_platform="tensorflow"
-        )
-        with grpc.insecure_channel(address) as channel:
-            stub = model_service_pb2_grpc.ModelServiceStub(channel)
-            stub.HandleReloadConfigRequest(request, timeout=20)
-        with Client(address, "other") as client:
-            assert client.status()[0]["state"] == "AVAILABLE"
-        with Client(address, "m") as client:
-            wait_until(lambda: client.status()[0]["state"] == "END")
-            with pytest.raises(StatusError) as caught:
-                client.metadata()
-            assert caught.value.code == "NOT_FOUND"
 
 
 def test_broken_only_version_refuses_to_start(tmp_path):

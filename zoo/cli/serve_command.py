@@ -11,72 +11,47 @@ from typing import Any
 
 from metazoo.cli.options import download_progress
 from metazoo.cli.quiet import load_tensorflow
+from metazoo.cli.serve_options import add_arguments, settings_of
 from metazoo.errors import ServingError
+
+__all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
 
 HELP = "serve exported models over gRPC and REST"
 EXAMPLE = "metazoo serve --model pn=models/pn --port 8500 --rest-port 8501"
 _PRESET = "preset:"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of the command."""
-    parser.add_argument(
-        "--model",
-        action="append",
-        required=True,
-        type=_model,
-        metavar="NAME=DIR",
-        help="a model and the folder that holds its versions, or "
-        "NAME=preset:PRESET to export a preset first; may be repeated",
-    )
-    parser.add_argument(
-        "--port", type=int, default=8500, help="gRPC port (8500)"
-    )
-    parser.add_argument(
-        "--rest-port", type=int, default=8501, help="REST port (8501)"
-    )
-    parser.add_argument(
-        "--no-rest", action="store_true", help="answer gRPC only"
-    )
-    parser.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help="address to listen on (127.0.0.1); nothing is authenticated",
-    )
-    parser.add_argument(
-        "--server",
-        choices=("auto", "embedded", "tensorflow_model_server"),
-        default="auto",
-        help="which server (auto)",
-    )
-
-
 def run(args: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT; each model has a name of its own."""
-    names = [name for name, _ in args.model]
+    models = args.model or []
+    names = [name for name, _ in models]
     if len(set(names)) < len(names):
         raise ServingError(
             f"--model names must differ; got {', '.join(names)}. One folder "
             "holds all versions of a model."
         )
-    load_tensorflow(args.debug)
+    exports = any(place.startswith(_PRESET) for _, place in models)
+    load_tensorflow(args.debug, keras=exports)
     from metazoo.serving import serve
+    from metazoo.serving.server_files import ServerFiles
 
-    with _folders(dict(args.model)) as folders:
+    files = ServerFiles(
+        args.model_config_file,
+        bool(args.enable_batching),
+        args.batching_parameters_file,
+        args.monitoring_config_file,
+        args.ssl_config_file,
+    )
+    with _folders(dict(models)) as folders:
         return serve(
             folders,
             port=args.port,
             rest_port=None if args.no_rest else args.rest_port,
             host=args.host,
             prefer=args.server,
+            files=files,
+            **settings_of(args),
         )
-
-
-def _model(text: str) -> tuple[str, str]:
-    name, equals, place = text.partition("=")
-    if not (name and equals and place):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR")
-    return name, place
 
 
 @contextmanager
