@@ -164,8 +164,8 @@ def _as_input(info: TensorInfo, value: Any) -> np.ndarray:
     array = as_array(info.name, value)
     if info.dtype == "string":
         return array.astype(object) if array.dtype.kind in "SU" else array
-    dtype = np.dtype(info.dtype)
-    if array.dtype == dtype or array.dtype.kind not in _CASTS[dtype.kind]:
+    dtype = _numpy_dtype(info.dtype)
+    if dtype is None or array.dtype.kind not in _CASTS.get(dtype.kind, ""):
         return array
     with np.errstate(over="ignore"):
         cast = array.astype(dtype)
@@ -174,6 +174,14 @@ def _as_input(info: TensorInfo, value: Any) -> np.ndarray:
             f"{info.name} holds integers that {info.dtype} can't hold."
         )
     return cast
+
+
+def _numpy_dtype(name: str) -> np.dtype | None:
+    try:
+        return np.dtype(name)
+    except TypeError:
+        # Such as bfloat16, which NumPy knows only beside TensorFlow.
+        return None
 
 
 def check_inputs(

@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from metazoo.errors import ServingError
 from metazoo.serving.transports.base import Deadline
 
 # One TLS record: each is sent whole, so a deadline is checked between them.
@@ -55,6 +56,7 @@ class HttpPool:
         self._host, self._port = host, port
         self._context, self._server_name = context, server_name or host
         self._idle: deque[_Connection] = deque()
+        self._closed = False
 
     def exchange(
         self, method: str, path: str, body: bytes, deadline: Deadline
@@ -74,7 +76,10 @@ class HttpPool:
             TimeoutError: At the deadline.
             OSError: The connection failed.
             http.client.HTTPException: The answer is no HTTP.
+            ServingError: The pool is closed.
         """
+        if self._closed:
+            raise ServingError("the client is closed")
         while True:
             connection, reused = self._take()
             try:
@@ -87,14 +92,15 @@ class HttpPool:
             except BaseException:
                 connection.close()
                 raise
-            if reusable:
+            if reusable and not self._closed:
                 self._idle.append(connection)
             else:
                 connection.close()
             return answer
 
     def close(self) -> None:
-        """Closes the idle connections."""
+        """Closes the idle connections; no request follows."""
+        self._closed = True
         while self._idle:
             self._idle.pop().close()
 

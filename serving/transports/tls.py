@@ -54,9 +54,12 @@ class ClientTls:
             name: `ca`, `certificate` or `key`.
 
         Returns:
-            Its bytes, None where it is not given.
+            Its bytes; without `ca` those that the system trusts, None
+            where there are none.
         """
         place = getattr(self, name)
+        if place is None and name == "ca":
+            place = ssl.get_default_verify_paths().cafile
         return None if place is None else Path(place).read_bytes()
 
 

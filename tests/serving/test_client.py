@@ -214,7 +214,7 @@ def test_client_is_safe_in_threads(client, new_episode):
         return client.adapt_predict(e.support_x, e.support_y, e.query_x)
 
     alone = [ask(e)["logits"] for e in episodes]
-    with ThreadPoolExecutor(8) as pool:
+    with ThreadPoolExecutor(16) as pool:
         together = [out["logits"] for out in pool.map(ask, episodes)]
     np.testing.assert_allclose(together, alone, atol=1e-5)
 

@@ -171,6 +171,16 @@ def test_sixteen_threads_get_their_own_answers(connect, tasks):
             np.testing.assert_array_equal(one, other["logits"])
 
 
+def test_a_slow_model_ends_at_the_deadline(connect, model, tasks):
+    client = connect(timeout=0.3)
+    client.metadata()
+    model.spoil = lambda outputs: (time.sleep(0.6), outputs)[1]
+    started = time.monotonic()
+    message = refused("DEADLINE_EXCEEDED", client.adapt_predict, *tasks())
+    assert "127.0.0.1" in message
+    assert time.monotonic() - started < 0.6
+
+
 def test_connections_are_kept_alive(rest, rest_stub):
     client = rest()
     for _ in range(5):
@@ -325,8 +335,8 @@ def test_a_refused_body_is_answered_before_it_is_read(rest, rest_stub):
     assert caught.value.code in ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
 
 
-def test_a_closed_client_says_so(grpc_stub):
-    client = Client(f"127.0.0.1:{grpc_stub.port}", "stub")
+def test_a_closed_client_says_so(connect):
+    client = connect()
     client.close()
     with pytest.raises(ServingError, match="closed"):
         client.status()

@@ -45,15 +45,20 @@ def test_a_trusted_server_answers(tls_stub, tls, tasks):
         assert client.adapt_predict(*tasks())["logits"].shape == (4, 3)
 
 
-def test_an_https_address_means_tls(tls_stub, monkeypatch, certificates):
+def test_what_the_system_trusts_is_trusted(tls_stub, monkeypatch, certificates):
     transport, address = tls_stub()
-    if transport == "grpc":
-        pytest.skip("gRPC takes no URL")
+    assert "not trusted" in refused(transport, address, ClientTls())
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates / "ca.pem"))
-    with Client(f"https://{address}", "stub", "rest") as client:
+    with Client(address, "stub", transport, tls=ClientTls()) as client:
         assert client.status()
+    if transport == "rest":
+        with Client(f"https://{address}", "stub", "rest") as client:
+            assert client.status()
+
+
+def test_a_plain_address_with_certificates_is_refused():
     with pytest.raises(ServingError, match="plain HTTP"):
-        Client(f"http://{address}", "stub", "rest", tls=ClientTls())
+        Client("http://127.0.0.1:1", "stub", "rest", tls=ClientTls())
 
 
 def test_an_unknown_authority_is_told(tls_stub, tls):
