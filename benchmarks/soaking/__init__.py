@@ -1,0 +1,1 @@
+"""Parts of the soak test of a server; see `soak.py`."""
