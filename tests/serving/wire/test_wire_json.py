@@ -36,19 +36,12 @@ def test_json_equals_the_learner(
         np.testing.assert_allclose(answer["outputs"][name], value, atol=1e-5)
 
 
-def test_one_output_comes_bare(ask, columns):
-    del columns["query_x"]
-    body = {"signature_name": "adapt", "inputs": columns}
-    _, answer = ask("POST", PREDICT, body)
-    assert np.shape(answer["outputs"]) == (2, 3, 6)
-    body = {
-        "signature_name": "adapt",
-        "instances": [
-            {name: value[0] for name, value in columns.items()},
-        ],
-    }
-    _, answer = ask("POST", PREDICT, body)
-    assert np.shape(answer["predictions"]) == (1, 3, 6)
+def test_one_output_comes_bare(ask):
+    values = [[1.0, 2.0], [3.0, 4.5]]
+    answer = typed(ask, "wide", inputs={"x": values})
+    assert answer == {"outputs": [[2.0, 4.0], [6.0, 9.0]]}
+    answer = typed(ask, "wide", instances=[{"x": row} for row in values])
+    assert answer == {"predictions": [[2.0, 4.0], [6.0, 9.0]]}
 
 
 def typed(ask, signature, **body):
