@@ -83,6 +83,8 @@ class MethodSpec:
         experiments: ``"module:attribute"`` of a dictionary from name to
             ``metazoo.experiments.Experiment``, imported lazily; None where
             the method declares none.
+        controls: ``"module:Class"`` of further models that the method's
+            experiments compare it with, stored in the same preset form.
     """
 
     name: str
@@ -94,6 +96,7 @@ class MethodSpec:
     doc: str
     presets_dir: Path | None = None
     experiments: str | None = None
+    controls: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuses a spec that could not be used later.
@@ -146,6 +149,26 @@ class MethodSpec:
                 f"model of {self.name!r}: {self.model} is not a class"
             )
         return found
+
+    def load_class(self, class_name: str) -> type:
+        """Imports the model class, or one of the controls, by its name.
+
+        Args:
+            class_name: Name of the class.
+
+        Returns:
+            The Keras model class.
+
+        Raises:
+            MetazooError: If the method has no such class.
+        """
+        for target in (self.model, *self.controls):
+            if target.partition(":")[2] == class_name:
+                return _load(target, f"model of {self.name!r}")
+        raise MetazooError(
+            f"method {self.name!r} has no model {class_name!r}, only "
+            f"{self.class_name!r} and the controls {list(self.controls)}"
+        )
 
     def load_recipes(self) -> Mapping[str, Any]:
         """Imports and returns the named training recipes of the method.

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from metazoo.data.folder import from_folder
     from metazoo.data.glyphs import load_glyphs
     from metazoo.data.labelled import LabelledSampler
+    from metazoo.data.leo_embeddings import load_leo_embeddings
     from metazoo.data.load import load_dataset
     from metazoo.data.mini_imagenet import load_mini_imagenet
     from metazoo.data.npz import load_npz
     from metazoo.data.omniglot import load_omniglot
     from metazoo.data.sampler import EpisodeSampler
     from metazoo.data.semi_supervised_sampler import SemiSupervisedSampler
+    from metazoo.data.subspace import load_subspace
     from metazoo.data.superclass_sampler import SuperClassSampler
     from metazoo.data.tfds import from_tfds
 
@@ -35,9 +37,11 @@ _HOMES = {
     "from_tfds": "tfds",
     "load_dataset": "load",
     "load_glyphs": "glyphs",
+    "load_leo_embeddings": "leo_embeddings",
     "load_mini_imagenet": "mini_imagenet",
     "load_npz": "npz",
     "load_omniglot": "omniglot",
+    "load_subspace": "subspace",
 }
 
 __all__ = [
@@ -52,9 +56,11 @@ __all__ = [
     "from_tfds",
     "load_dataset",
     "load_glyphs",
+    "load_leo_embeddings",
     "load_mini_imagenet",
     "load_npz",
     "load_omniglot",
+    "load_subspace",
 ]
 
 

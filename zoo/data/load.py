@@ -9,8 +9,8 @@ from metazoo.data.class_dataset import ClassDataset
 from metazoo.errors import DataError
 
 _ALLOWED = (
-    '"glyphs", "omniglot", "mini_imagenet", "npz:PATH", "folder:PATH" or '
-    '"tfds:NAME"'
+    '"glyphs", "omniglot", "mini_imagenet", "subspace", "npz:PATH", '
+    '"folder:PATH", "embeddings:FOLDER" or "tfds:NAME"'
 )
 
 
@@ -23,10 +23,10 @@ def load_dataset(
     """Loads a data set by its specification.
 
     Args:
-        spec: "glyphs", "omniglot", "mini_imagenet", "npz:PATH",
-            "folder:PATH" or "tfds:NAME".
-        data_dir: folder of the files of "omniglot" and "mini_imagenet", and
-            of TFDS; "glyphs", "npz:" and "folder:" don't use it.
+        spec: "glyphs", "omniglot", "mini_imagenet", "subspace", "npz:PATH",
+            "folder:PATH", "embeddings:FOLDER" or "tfds:NAME".
+        data_dir: folder of the files of "omniglot", "mini_imagenet" and
+            "embeddings:", and of TFDS; the others don't use it.
         split: which split; for "npz:" and "folder:" only a name in reports.
         **options: passed on to the reader, such as `rotations=True`.
 
@@ -61,6 +61,10 @@ def _load_named(
         from metazoo.data.mini_imagenet import load_mini_imagenet
 
         return load_mini_imagenet(_needed(name, data_dir), split, **options)
+    if name == "subspace":
+        from metazoo.data.subspace import load_subspace
+
+        return load_subspace(split, **options)
     raise _unknown(name)
 
 
@@ -72,8 +76,13 @@ def _load_prefixed(
     split: str,
     options: dict[str, Any],
 ) -> ClassDataset:
-    if not argument or kind not in ("npz", "folder", "tfds"):
+    if not argument or kind not in ("npz", "folder", "embeddings", "tfds"):
         raise _unknown(spec)
+    if kind == "embeddings":
+        from metazoo.data.leo_embeddings import load_leo_embeddings
+
+        folder = _needed(spec, data_dir)
+        return load_leo_embeddings(folder, argument, split, **options)
     if kind == "npz":
         from metazoo.data.npz import load_npz
 

@@ -70,7 +70,8 @@ def from_preset(
     check_config(config, trusted_packages)
     if load_weights:
         check_weights(directory / WEIGHTS_NAME)
-    learner = _deserialize(directory, config, spec)
+    made = spec.load_class(metadata.class_name)
+    learner = _deserialize(directory, config, made)
     if load_weights:
         _load_weights(learner, directory, metadata)
     # Past Keras's attribute tracking, which would wrap its dictionaries.
@@ -83,11 +84,13 @@ def _method(directory: Path, metadata: PresetMetadata) -> MethodSpec:
         spec = get_method(metadata.method)
     except MetazooError as error:
         raise PresetError(f"{directory}: {error}") from error
-    if spec.class_name != metadata.class_name:
+    try:
+        spec.load_class(metadata.class_name)
+    except MetazooError as error:
         raise PresetError(
             f"{directory}: holds a {metadata.class_name}, but the model of "
             f"method {spec.name!r} is {spec.class_name}"
-        )
+        ) from error
     return spec
 
 
@@ -101,7 +104,9 @@ def _check_class(
             f"{directory}: {CONFIG_NAME} is of class {found!r}, expected "
             f"{metadata.class_name!r} of method {spec.name!r}"
         )
-    expected = keras.saving.get_registered_name(spec.load_model_class())
+    expected = keras.saving.get_registered_name(
+        spec.load_class(metadata.class_name)
+    )
     if config.get("registered_name") != expected:
         raise PresetError(
             f"{directory}: {CONFIG_NAME} has registered_name "
@@ -109,18 +114,18 @@ def _check_class(
         )
 
 
-def _deserialize(directory: Path, config: Any, spec: MethodSpec) -> Any:
+def _deserialize(directory: Path, config: Any, expected: type) -> Any:
     try:
         learner = keras.saving.deserialize_keras_object(config, safe_mode=True)
     except Exception as error:
         # A config of somebody else may fail anywhere in a constructor.
         raise PresetError(
-            f"{directory}: {CONFIG_NAME} makes no {spec.class_name}: {error}"
+            f"{directory}: {CONFIG_NAME} makes no {expected.__name__}: {error}"
         ) from error
-    if type(learner) is not spec.load_model_class():
+    if type(learner) is not expected:
         raise PresetError(
             f"{directory}: made a {type(learner).__name__}, expected a "
-            f"{spec.class_name}"
+            f"{expected.__name__}"
         )
     ensure_built(learner)
     return learner

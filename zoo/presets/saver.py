@@ -114,10 +114,9 @@ def method_of(learner_class: type) -> MethodSpec:
     Raises:
         PresetError: If no registered method has this class.
     """
+    target = f"{learner_class.__module__}:{learner_class.__name__}"
     for spec in methods().values():
-        if spec.class_name == learner_class.__name__ and (
-            spec.load_model_class() is learner_class
-        ):
+        if target in (spec.model, *spec.controls):
             return spec
     raise PresetError(
         f"learner: {learner_class.__module__}.{learner_class.__name__} is not "
@@ -143,7 +142,7 @@ def _complete(
         "preset": target.name,
         **given,
         "method": spec.name,
-        "class_name": spec.class_name,
+        "class_name": type(learner).__name__,
         "versions": _versions(),
         "parameter_count": count_parameters(learner),
         "format_version": FORMAT_VERSION,

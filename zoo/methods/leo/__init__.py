@@ -25,6 +25,8 @@ register(
                 PaperResult("tiered_imagenet", 5, 5, 0.8144),
             ),
         ),
+        experiments="metazoo.methods.leo.leo_experiments:EXPERIMENTS",
+        controls=("metazoo.methods.leo.leo_control:LinearMetaSGD",),
         doc="Gradient steps on a code from which weights are decoded.",
     )
 )

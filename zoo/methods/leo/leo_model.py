@@ -238,7 +238,10 @@ class LEO(FrozenFeatures):
         """Query loss and all regularisers (section 2.5, equation 7)."""
         options = self.options
         noise = StepNoise(
-            self._seeds.next(), options.dropout, self.variable_dtype
+            self._seeds.next(),
+            options.dropout,
+            options.sample,
+            self.variable_dtype,
         )
         members = self._members(
             episode.support_y, episode.support_mask, num_ways

@@ -41,12 +41,15 @@ class NoNoise:
 class StepNoise:
     """Draws of one training step: fresh ones at every call."""
 
-    def __init__(self, seed: tf.Tensor, rate: float, dtype: str) -> None:
+    def __init__(
+        self, seed: tf.Tensor, rate: float, sample: bool, dtype: str
+    ) -> None:
         """Draws nothing yet.
 
         Args:
             seed: int [2], of the step.
             rate: share of units that `drop` drops.
+            sample: False takes the mean of every distribution.
             dtype: of the draws.
         """
         context = tf.distribute.get_replica_context()
@@ -56,11 +59,14 @@ class StepNoise:
         # Replicas hold the same seed and must not hold the same noise.
         self._seed = fold_in(seed, tf.cast(replica, tf.int32))
         self._rate = rate
+        self._sample = sample
         self._dtype = dtype
         self._count = 0
 
     def normal(self, shape: Any) -> tf.Tensor | None:
         """See `Noise`."""
+        if not self._sample:
+            return None
         return tf.random.stateless_normal(
             shape, self._next(), dtype=self._dtype
         )

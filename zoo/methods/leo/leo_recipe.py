@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +26,7 @@ class LEORecipe(EpisodicRecipe):
         features_preset: preset whose backbone turns the images of `dataset`
             into features; the finished learner takes images again. None
             where the data set holds features, as "embeddings:" does.
+        keep_features: the finished learner takes features, not images.
         train_on_val: train on the validation classes too, as the paper's
             final numbers (section 4.2).
         latent_size: L in the paper (authors' code: 64).
@@ -47,6 +49,7 @@ class LEORecipe(EpisodicRecipe):
     """
 
     features_preset: str | None = None
+    keep_features: bool = False
     train_on_val: bool = False
     rotations: bool = False
     num_queries: int = 15
@@ -124,20 +127,18 @@ class LEORecipe(EpisodicRecipe):
             split: a split; by default the training one.
         """
         split = split or self.split
-        data = self._features(super().load_dataset(data_dir, split))
+        data = self._features(data_dir, split)
         if self.train_on_val and split == self.split:
-            more = super().load_dataset(data_dir, self.val_split)
-            return data.joined(self._features(more), "train+val")
+            more = self._features(data_dir, self.val_split)
+            return data.joined(more, "train+val")
         return data
 
-    def _features(self, data: ClassDataset) -> ClassDataset:
+    def _features(self, data_dir: str | None, split: str) -> ClassDataset:
         if self.features_preset is None:
-            return data
-        from metazoo.feature_data import extract_features
-        from metazoo.presets import from_preset
-
-        backbone = from_preset(self.features_preset).backbone
-        return extract_features(backbone, data)
+            return super().load_dataset(data_dir, split)
+        return preset_features(
+            self.features_preset, self.dataset, data_dir, split
+        )
 
     def published(self, learner: EpisodicLearner) -> EpisodicLearner:
         """The learner on images, where its features came from a preset.
@@ -145,7 +146,7 @@ class LEORecipe(EpisodicRecipe):
         Args:
             learner: the trained learner.
         """
-        if self.features_preset is None:
+        if self.features_preset is None or self.keep_features:
             return learner
         from metazoo.presets import from_preset
 
@@ -169,6 +170,26 @@ class LEORecipe(EpisodicRecipe):
             weight_steps=2,
             dropout=0.1,
         )
+
+
+@functools.lru_cache(maxsize=4)
+def preset_features(
+    preset: str, dataset: str, data_dir: str | None, split: str
+) -> ClassDataset:
+    """Features of a split by a preset's backbone, computed once a process.
+
+    Args:
+        preset: name or folder of the preset.
+        dataset: what `metazoo.data.load_dataset` understands.
+        data_dir: folder of the data set, or None if it needs none.
+        split: which split.
+    """
+    from metazoo.data import load_dataset
+    from metazoo.feature_data import extract_features
+    from metazoo.presets import from_preset
+
+    backbone = from_preset(preset).backbone
+    return extract_features(backbone, load_dataset(dataset, data_dir, split))
 
 
 def feature_backbone(example_shape: tuple[int, ...]) -> keras.Model:
