@@ -180,12 +180,65 @@ def _ratio(rows: list[dict[str, str]], work: str, side: str, clock: str) -> str:
 
 def _machine(path: Path) -> str:
     found = json.loads(path.read_text(encoding="utf-8"))["machine"]
+    threads = f", {found['threads']} threads" if "threads" in found else ""
     versions = ", ".join(f"{k} {v}" for k, v in found["versions"].items())
     return (
         f"`{path.with_suffix('.csv').name}`, {found['date']}: {found['cpu']}, "
-        f"{found['cores']} cores, {found['threads']} threads, {versions}; "
+        f"{found['cores']} cores{threads}, {versions}; "
         f"load average at the start {found['load_average'][0]:.1f}."
     )
+
+
+def serving_table() -> str:
+    """What the embedded server adds to the graph's own time.
+
+    Returns:
+        The machine and a Markdown table of both sides of each comparison.
+    """
+    path = BENCHMARKS / "serving.json"
+    if not path.exists():
+        return "Not measured yet."
+    found = json.loads(path.read_text(encoding="utf-8"))
+    head = ("what", "queries a class", "side", "against", "result", "target")
+    rows = [_serving_row(row) for row in found["comparisons"]]
+    rows += [_start_row(found["start_up"]), _memory_row(found["memory"])]
+    return f"{_machine(path)}\n\n{markdown(head, rows)}"
+
+
+def _serving_row(row: Mapping[str, Any]) -> list[str]:
+    unit = " ms" if row["measure"].endswith("_ms") else " a second"
+    sides = (
+        f"{row[name]}: {row[f'{median}median']:.2f}{unit}"
+        for name, median in (("side", ""), ("against", "against_"))
+    )
+    added = row["how"] == "difference"
+    result = (
+        f"{row['value']:.2f}{unit if added else ''} "
+        f"({row['least']:.2f} to {row['largest']:.2f})"
+    )
+    return [row["what"], str(row["queries"]), *sides, result, row["target"]]
+
+
+def _start_row(found: Mapping[str, Any]) -> list[str]:
+    seconds, cpu = found["seconds"], found["cpu_seconds"]
+    result = (
+        f"{statistics.median(seconds):.1f} s "
+        f"({min(seconds):.1f} to {max(seconds):.1f}), "
+        f"CPU {statistics.median(cpu):.1f} s"
+    )
+    return ["start-up with one model", "", "", "", result, found["target"]]
+
+
+def _memory_row(found: Mapping[str, Any]) -> list[str]:
+    first, *_, last = found["resident_mib"]
+    return [
+        f"resident memory after {found['requests']:,} requests",
+        "",
+        f"after: {last:.0f} MiB",
+        f"before: {first:.0f} MiB",
+        f"{found['growth']:.3f}",
+        "flat",
+    ]
 
 
 def preset_table() -> str:
@@ -273,6 +326,7 @@ def _read(path: Path) -> str:
 TABLES = {
     "accuracy": accuracy_table,
     "presets": preset_table,
+    "serving": serving_table,
     "speed": speed_table,
 }
 
