@@ -17,7 +17,12 @@ from metazoo.serving.server.core import check_names
 from metazoo.serving.signatures import SignatureInfo, TensorInfo
 from metazoo.serving.status import StatusError, invalid
 
-_TYPES = {"f": {int, float}, "i": {int}, "u": {int}, "b": {bool}}
+_TYPES: dict[str, set[type]] = {
+    "f": {int, float},
+    "i": {int},
+    "u": {int},
+    "b": {bool},
+}
 
 # JSON has no way to write these; the real server does not read them either.
 UNREADABLE = ("float16", "bfloat16", "uint16", "complex64", "complex128")
