@@ -72,9 +72,11 @@ def right_calls(
         }
         for name, answer in answers.items():
             _check_tasks_axis(name, answer, num_tasks)
-        for name, endpoint in endpoints.items():
+        for endpoint in endpoints.values():
             inputs = endpoint.to_wire(examples[endpoint.base])
-            cases += _cases(name, inputs, answers[endpoint.base], num_tasks)
+            cases += _cases(
+                endpoint.signature, inputs, answers[endpoint.base], num_tasks
+            )
         cases += _two_calls(examples, answers)
     return cases
 
@@ -103,8 +105,9 @@ def wrong_calls(
 
 
 def _cases(
-    name: str, inputs: Arrays, answer: Arrays, num_tasks: int
+    signature: Signature, inputs: Arrays, answer: Arrays, num_tasks: int
 ) -> list[Case]:
+    name = signature.name
     cases = [Case(name, inputs, answer, f"signature {name!r}, served")]
     if num_tasks > 1:
         # Servers merge requests by tasks: no task may see another.
@@ -112,11 +115,25 @@ def _cases(
             Case(
                 name,
                 {key: value[-1:] for key, value in inputs.items()},
-                {key: value[-1:] for key, value in answer.items()},
+                _alone(signature, answer),
                 f"signature {name!r}, a task among others, alone",
             )
         )
     return cases
+
+
+def _alone(signature: Signature, answer: Arrays) -> Arrays:
+    """The last task's answer, without the padding for those beside it."""
+    last = {key: value[-1:] for key, value in answer.items()}
+    used = 0
+    for key, fill in signature.padding.items():
+        slots = last[key].reshape(*last[key].shape[:2], -1)
+        filled = np.flatnonzero((slots != fill).any((0, 2)))
+        used = max(used, 1 + int(filled.max(initial=-1)))
+    return {
+        key: value[:, :used] if key in signature.padding else value
+        for key, value in last.items()
+    }
 
 
 def _two_calls(

@@ -108,6 +108,7 @@ def padded(signature: Signature) -> Endpoint | None:
         f"{signature.doc} Of each task's support set, only the first "
         "support_size rows count; the rest may hold anything.",
         {**signature.docs, SUPPORT_SIZE: "real support examples; [tasks]"},
+        padding=signature.padding,
     )
     return Endpoint(made, signature.name, _pad)
 
@@ -150,6 +151,7 @@ def as_bytes(signature: Signature) -> Endpoint | None:
         signature.outputs,
         f"{signature.doc} Examples come as bytes.",
         {**signature.docs, **docs},
+        padding=signature.padding,
     )
     return Endpoint(made, signature.name, lambda a: _encode(a, examples))
 

@@ -6,7 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from metazoo.checks import check_examples, check_labels, check_mask
+from metazoo.checks import (
+    check_examples,
+    check_labels,
+    check_mask,
+    check_unlabelled,
+)
 from metazoo.data.episode import require_names
 from metazoo.errors import EpisodeError
 
@@ -33,6 +38,7 @@ def check_arrays(
     if not _all_arrays(inputs):
         return
     require_names(inputs)
+    _check_unlabelled(learner, inputs)
     if query_y is None:
         raise EpisodeError("y is missing: the query labels [tasks, query].")
     support_y, support_mask = _support_labels(learner, inputs)
@@ -65,11 +71,24 @@ def check_unlabelled_arrays(learner: Any, inputs: Any) -> None:
     if not _all_arrays(inputs):
         return
     require_names(inputs)
+    _check_unlabelled(learner, inputs)
     support_y, _ = _support_labels(learner, inputs)
     query_x, _ = check_examples(
         "query_x", inputs["query_x"], learner.example_shape, learner.value_range
     )
     _check_same_tasks(support_y, query_x)
+
+
+def _check_unlabelled(learner: Any, inputs: dict[str, Any]) -> None:
+    if "unlabeled_x" not in inputs:
+        return
+    check_unlabelled(
+        inputs["unlabeled_x"],
+        inputs.get("unlabeled_mask"),
+        learner.example_shape,
+        learner.value_range,
+        len(inputs["support_x"]),
+    )
 
 
 def _all_arrays(inputs: Any) -> bool:

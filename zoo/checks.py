@@ -227,6 +227,47 @@ def check_mask(name: str, value: Any, leading: tuple[int, ...]) -> np.ndarray:
     return array
 
 
+def check_unlabelled(
+    value: Any,
+    mask: Any,
+    shape: tuple[int | None, ...],
+    value_range: Any,
+    num_tasks: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Checks an unlabelled set and its mask; a task may have no example.
+
+    Args:
+        value: array-like [unlabeled, *shape] of one task, or [tasks,
+            unlabeled, *shape].
+        mask: boolean array-like like its leading axes, or None.
+        shape: shape of one example; None entries are free.
+        value_range: (low, high) of raw values, or None.
+        num_tasks: number of tasks of the support set.
+
+    Returns:
+        float32 [tasks, unlabeled, *shape] and bool [tasks, unlabeled].
+
+    Raises:
+        EpisodeError: wrong shape or dtype, NaN, or another number of tasks.
+    """
+    x, _ = check_examples("unlabeled_x", value, shape, value_range)
+    if len(x) != num_tasks:
+        raise EpisodeError(
+            f"unlabeled_x holds {len(x)} tasks; support_x holds {num_tasks}."
+        )
+    found = np.ones(x.shape[:2], bool)
+    if mask is not None:
+        found = as_array("unlabeled_mask", mask)
+        if found.shape == x.shape[1:2] and num_tasks == 1:
+            found = found[None]
+        if found.shape != x.shape[:2] or found.dtype.kind not in "bui":
+            raise EpisodeError(
+                f"unlabeled_mask must be boolean of shape {x.shape[:2]}; got "
+                f"dtype {found.dtype} of shape {np.shape(mask)}."
+            )
+    return x, found.astype(bool)
+
+
 def check_ways(num_ways: Any, fixed: int | None) -> int | None:
     """Checks a number of ways against what the model can tell apart.
 

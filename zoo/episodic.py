@@ -17,9 +17,10 @@ from metazoo.checks import (
     check_labels,
     check_largest_label,
     check_mask,
+    check_unlabelled,
     check_ways,
 )
-from metazoo.data.episode import Episode
+from metazoo.data.episode import UNLABELED_NAMES, Episode
 from metazoo.episodic_serving import (
     MAX_SERVED_WAYS,
     EpisodicServing,
@@ -92,6 +93,7 @@ class EpisodicLearner(EpisodicServing):
         support_y: tf.Tensor,
         support_mask: tf.Tensor,
         num_ways: Any,
+        **unlabelled: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """Learns from support sets; pure.
 
@@ -100,6 +102,9 @@ class EpisodicLearner(EpisodicServing):
             support_y: int64 [tasks, support] in [0, num_ways).
             support_mask: bool [tasks, support]; False rows change nothing.
             num_ways: number of columns, a Python int or int32 scalar.
+            **unlabelled: `unlabeled_x` and `unlabeled_mask` of tasks that
+                have them; only a learner with the trait `uses_unlabelled`
+                is given any, and needs to take them.
 
         Returns:
             The state: name to tensor with a leading tasks axis.
@@ -160,14 +165,28 @@ class EpisodicLearner(EpisodicServing):
         Raises:
             EpisodeError: a static shape does not fit.
         """
-        for name in ("support_x", "query_x"):
-            shape = getattr(episode, name).shape
-            if not shape.is_compatible_with([None, None, *self.example_shape]):
+        if episode.unlabelled and not self.uses_unlabelled:
+            raise EpisodeError(
+                f"unlabeled_x is given, and this {type(self).__name__} does "
+                "not adapt to unlabelled examples."
+            )
+        for name in ("support_x", "query_x", "unlabeled_x"):
+            part = getattr(episode, name)
+            shape = None if part is None else part.shape
+            if shape is not None and not shape.is_compatible_with(
+                [None, None, *self.example_shape]
+            ):
                 raise EpisodeError(
                     f"{name} has shape {shape}; expected [tasks, examples, "
                     f"{', '.join(map(str, self.example_shape))}]."
                 )
-        for name in ("support_y", "support_mask", "query_y", "query_mask"):
+        for name in (
+            "support_y",
+            "support_mask",
+            "query_y",
+            "query_mask",
+            "unlabeled_mask",
+        ):
             part = getattr(episode, name)
             if part is not None and not part.shape.is_compatible_with(
                 getattr(episode, f"{name.split('_')[0]}_x").shape[:2]
@@ -184,7 +203,8 @@ class EpisodicLearner(EpisodicServing):
 
         Args:
             inputs: dict with `support_x`, `support_y`, `query_x` and maybe
-                `support_mask`, all with a leading tasks axis.
+                `support_mask`, `unlabeled_x` and `unlabeled_mask`, all with
+                a leading tasks axis.
             training: ignored; training goes through `meta_loss`.
 
         Returns:
@@ -195,7 +215,11 @@ class EpisodicLearner(EpisodicServing):
         ways = self.ways_of(episode.support_y, episode.support_mask)
         support_x = tf.cast(episode.support_x, tf.float32)
         state = self.adapt_state(
-            support_x, episode.support_y, episode.support_mask, ways
+            support_x,
+            episode.support_y,
+            episode.support_mask,
+            ways,
+            **episode.unlabelled,
         )
         query_x = tf.cast(episode.query_x, tf.float32)
         return self.logits_from_state(query_x, state)
@@ -228,8 +252,10 @@ class EpisodicLearner(EpisodicServing):
         support_y: Any,
         support_mask: Any = None,
         num_ways: int | None = None,
+        unlabeled_x: Any = None,
+        unlabeled_mask: Any = None,
     ) -> AdaptedModel:
-        """Learns a task (or several) from labelled examples.
+        """Learns a task (or several) from examples.
 
         Args:
             support_x: raw examples [support, *features] of one task, or
@@ -238,6 +264,9 @@ class EpisodicLearner(EpisodicServing):
             support_mask: booleans like `support_y`, False for padding.
             num_ways: number of classes; by default the largest label plus
                 one.
+            unlabeled_x: raw examples without a label, like `support_x`, for
+                a learner with the trait `uses_unlabelled`.
+            unlabeled_mask: booleans, False for padding of `unlabeled_x`.
 
         Returns:
             The adapted model; this learner is not changed.
@@ -248,8 +277,31 @@ class EpisodicLearner(EpisodicServing):
         x, y, mask, ways, single = self._checked_support(
             support_x, support_y, support_mask, num_ways
         )
-        state = self._function("adapt")(x, y, mask, ways)
+        if unlabeled_x is None:
+            state = self._function("adapt")(x, y, mask, ways)
+        else:
+            others = self._checked_unlabelled(
+                unlabeled_x, unlabeled_mask, len(x)
+            )
+            state = self._function("adapt_semi")(x, y, mask, ways, *others)
         return AdaptedModel(self, state, single)
+
+    def _checked_unlabelled(
+        self, unlabeled_x: Any, unlabeled_mask: Any, num_tasks: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Arrays with a tasks axis."""
+        if not self.uses_unlabelled:
+            raise EpisodeError(
+                f"unlabeled_x is given, and this {type(self).__name__} does "
+                "not adapt to unlabelled examples."
+            )
+        return check_unlabelled(
+            unlabeled_x,
+            unlabeled_mask,
+            self.example_shape,
+            self.value_range,
+            num_tasks,
+        )
 
     def _checked_support(
         self, support_x: Any, support_y: Any, support_mask: Any, num_ways: Any
@@ -320,22 +372,52 @@ class EpisodicLearner(EpisodicServing):
         examples = [None, None, *self.example_shape]
         if verb == "predict":
             state = (tf.TensorSpec(examples), self.state_spec())
-            return tf.function(self._predict, input_signature=state)
+            return tf.function(self.outputs_from_state, input_signature=state)
+        mask = tf.TensorSpec([None, None], tf.bool)
         specs = (
             tf.TensorSpec(examples),
             tf.TensorSpec([None, None], tf.int64),
-            tf.TensorSpec([None, None], tf.bool),
+            mask,
             tf.TensorSpec([], tf.int32),
         )
+        if verb == "adapt_semi":
+            specs = (*specs, tf.TensorSpec(examples), mask)
         return tf.function(self._adapt, input_signature=specs)
 
-    def _adapt(self, x: Any, y: Any, mask: Any, ways: Any) -> Any:
-        fixed = self.num_ways
-        return self.adapt_state(x, y, mask, ways if fixed is None else fixed)
+    def _adapt(
+        self, x: Any, y: Any, mask: Any, ways: Any, *unlabelled: Any
+    ) -> Any:
+        ways = ways if self.num_ways is None else self.num_ways
+        others = dict(zip(UNLABELED_NAMES, unlabelled, strict=False))
+        return self.compact_state(self.adapt_state(x, y, mask, ways, **others))
 
-    def _predict(
+    def compact_state(
+        self, state: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Drops what an adapted model need not carry; by default nothing.
+
+        `adapt_state` must have static shapes wherever its inputs have, for
+        XLA; what a caller or client is given need not.
+
+        Args:
+            state: what `adapt_state` returned.
+        """
+        return state
+
+    def outputs_from_state(
         self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
+        """Everything that is predicted of queries; pure.
+
+        Args:
+            query_x: float32 [tasks, query, *features], raw values.
+            state: what `adapt_state` returned.
+
+        Returns:
+            The tensors that `predictions` names, among them `probabilities`
+            and `logits` float32 [tasks, query, ways] and `classes` int64
+            [tasks, query].
+        """
         logits = tf.cast(self.logits_from_state(query_x, state), tf.float32)
         # The exported shape tells a client whether the ways are fixed.
         logits = tf.ensure_shape(logits, [None, None, self.num_ways])

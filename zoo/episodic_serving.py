@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -46,7 +46,14 @@ class EpisodicServing(EpisodicTraining):
 
     A faulty task (labels out of range, values that are not finite, no real
     example) is answered with NaN and class -1, and spoils no task beside it.
+
+    Attributes:
+        predictions: names of what is predicted of queries.
+        wire_docs: wire name to what it is, of tensors of the method's own.
     """
+
+    predictions: ClassVar[tuple[str, ...]] = PREDICTIONS
+    wire_docs: ClassVar[Mapping[str, str]] = {}
 
     def signatures(self) -> tuple[Signature, ...]:
         """Returns `adapt_predict`, `adapt` and `predict`."""
@@ -62,7 +69,7 @@ class EpisodicServing(EpisodicTraining):
             self._signature(
                 "adapt_predict",
                 {**support, **query},
-                PREDICTIONS,
+                self.predictions,
                 "Adapts to each task's support set and predicts its queries."
                 + hint,
                 masks_support=True,
@@ -77,7 +84,7 @@ class EpisodicServing(EpisodicTraining):
             self._signature(
                 "predict",
                 {**query, **state},
-                PREDICTIONS,
+                self.predictions,
                 "Predicts queries from the state that adapt returned." + hint,
             ),
         )
@@ -97,7 +104,9 @@ class EpisodicServing(EpisodicTraining):
             outputs,
             doc,
             {
-                key: EPISODE_DOCS.get(key, "part of the state")
+                key: {**EPISODE_DOCS, **self.wire_docs}.get(
+                    key, "part of the state"
+                )
                 for key in (*inputs, *outputs)
             },
             masks_support,
@@ -112,7 +121,8 @@ class EpisodicServing(EpisodicTraining):
 
         Returns:
             2 shots and 3 queries of each of 3 (or the fixed number of)
-            ways, raw values.
+            ways, raw values; 4 unlabelled examples where the learner takes
+            them.
         """
         rng = np.random.default_rng(seed)
         ways = self.num_ways or 3
@@ -125,13 +135,18 @@ class EpisodicServing(EpisodicTraining):
 
         support_y = np.tile(np.repeat(np.arange(ways), 2), (num_tasks, 1))
         query_y = np.tile(np.repeat(np.arange(ways), 3), (num_tasks, 1))
-        return Episode(
+        episode = Episode(
             draw(2 * ways),
             support_y,
             draw(3 * ways),
             query_y,
             np.ones(support_y.shape, bool),
             np.ones(query_y.shape, bool),
+        )
+        if not self.uses_unlabelled:
+            return episode
+        return episode._replace(
+            unlabeled_x=draw(4), unlabeled_mask=np.ones((num_tasks, 4), bool)
         )
 
     def _serve_adapt(

@@ -323,7 +323,9 @@ class EpisodicTraining(MetaLearner):
         )
         if self._skipped is None:
             return self._update_metrics(episode, loss, logits)
-        self._skipped.update_state(tf.where(applied, 0.0, 1.0))
+        # Replicas skip together, and their counts are summed.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self._skipped.update_state(tf.where(applied, 0.0, 1.0 / replicas))
         return self._update_metrics(episode, loss, logits, applied)
 
     def test_step(self, data: Any) -> dict[str, Any]:
@@ -354,8 +356,10 @@ class EpisodicTraining(MetaLearner):
             tasks = tf.where(counts, tasks, 0)
             loss = tf.where(counts, loss, tf.zeros_like(loss))
         self._loss_tracker.update_state(loss, sample_weight=tasks)
-        # Keras's top-k metrics need a static number of columns.
-        logits = tf.ensure_shape(logits, [None, None, self.num_ways])
+        # Keras's top-k metrics need a static number of columns; that of
+        # distractors may follow those of the ways.
+        columns = None if self.uses_unlabelled else self.num_ways
+        logits = tf.ensure_shape(logits, [None, None, columns])
         inputs, query_y, query_mask = episode.to_keras()
         return self.compute_metrics(
             inputs, query_y, logits, sample_weight=query_mask

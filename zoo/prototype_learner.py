@@ -5,45 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from metazoo.backbone_checks import check_vector_backbone
-from metazoo.episodic import EpisodicLearner
+from metazoo.embedding_learner import EmbeddingLearner
 from metazoo.losses import class_mask_of, mask_logits
 
 
-class PrototypeLearner(EpisodicLearner):
-    """Nearest class means; a method says how its embedding is trained.
-
-    Args:
-        backbone: Keras model from one example to a feature vector.
-        *args: as for `EpisodicLearner`.
-        **kwargs: as for `EpisodicLearner`.
-    """
-
-    def __init__(
-        self, backbone: keras.Model, *args: Any, **kwargs: Any
-    ) -> None:
-        check_vector_backbone(backbone)
-        super().__init__(backbone, *args, **kwargs)
-
-    def embed(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Embeds the examples of all tasks in one pass.
-
-        Args:
-            x: float [tasks, examples, *features], raw values.
-            training: whether normalisation uses batch statistics.
-
-        Returns:
-            float32 [tasks, examples, embedding].
-        """
-        shape = tf.shape(x)
-        flat = tf.reshape(x, tf.concat([[-1], shape[2:]], 0))
-        flat = tf.ensure_shape(flat, [None, *self.example_shape])
-        z = tf.cast(self.backbone(flat, training=training), tf.float32)
-        size = self.backbone.output_shape[-1]
-        return tf.reshape(z, [shape[0], shape[1], size])
+class PrototypeLearner(EmbeddingLearner):
+    """Nearest class means; a method says how its embedding is trained."""
 
     def adapt_state(
         self,
@@ -65,7 +34,7 @@ class PrototypeLearner(EpisodicLearner):
 
     def state_spec(self) -> dict[str, tf.TensorSpec]:
         """`prototypes` [tasks, ways, embedding], `class_mask`."""
-        size, ways = self.backbone.output_shape[-1], self.num_ways
+        size, ways = self.embedding_size, self.num_ways
         return {
             "prototypes": tf.TensorSpec(
                 [None, ways, size], tf.float32, "prototypes"

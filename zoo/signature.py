@@ -28,6 +28,9 @@ class Signature:
             rows where it is False may hold anything, NaN included, and
             change nothing; a task without a True row is spoiled alone. The
             exporter derives a padded form from such a signature.
+        padding: Output name -> the value that fills its second axis where a
+            task beside it needs a longer one; a task alone does not carry
+            that. All of these outputs have one length.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Signature:
     doc: str
     docs: Mapping[str, str] = field(default_factory=dict)
     masks_support: bool = False
+    padding: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuses what can't be served.

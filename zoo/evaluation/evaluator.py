@@ -162,16 +162,20 @@ def make_step(
     @tf.function
     def step(episode: Episode) -> dict[str, tf.Tensor]:
         state = learner.adapt_state(
-            episode.support_x, episode.support_y, episode.support_mask, columns
+            episode.support_x,
+            episode.support_y,
+            episode.support_mask,
+            columns,
+            **episode.unlabelled,
         )
-        logits = learner.logits_from_state(episode.query_x, state)
-        logits = tf.cast(logits, tf.float32)
+        outputs = learner.outputs_from_state(episode.query_x, state)
+        probabilities = outputs["probabilities"]
         return {
             "query_y": episode.query_y,
-            "classes": tf.argmax(logits, -1),
-            "confidence": tf.reduce_max(tf.nn.softmax(logits), -1),
+            "classes": outputs["classes"],
+            "confidence": tf.reduce_max(probabilities, -1),
             "loss": masked_cross_entropy(
-                episode.query_y, logits, episode.query_mask
+                episode.query_y, outputs["logits"], episode.query_mask
             ),
         }
 

@@ -106,6 +106,10 @@ def _in_turn(
         lam: float [tasks].
         by_label: a new cluster takes points of its own label only.
     """
+    nobody = tf.zeros_like(points.mask)
+    if points.h.shape[1] == 0:
+        # XLA refuses to look a point up among none.
+        return nobody
     count = tf.shape(points.h)[1]
     numbers = tf.range(count)
 
@@ -120,7 +124,7 @@ def _in_turn(
         nearest = tf.where(joins, closer, nearest)
         return i + 1, nearest, born | (opens[:, None] & (numbers == i)[None])
 
-    start = (tf.constant(0), nearest, tf.zeros_like(points.mask))
+    start = (tf.constant(0), nearest, nobody)
     _, _, born = tf.while_loop(
         lambda i, *_: i < count, body, start, parallel_iterations=1
     )

@@ -163,7 +163,7 @@ def unsupervised(
     Args:
         points: the points; labels are not looked at.
         lam: float [tasks], the threshold.
-        num_passes: int32 scalar, 1 or more.
+        num_passes: int32 [tasks].
         sigmas: log variances; the first cluster has that of a class's.
 
     Returns:
@@ -182,19 +182,21 @@ def unsupervised(
     )
     choice = tf.zeros_like(points.y)
 
-    def one_pass(i: Any, clusters: Clusters, _: tf.Tensor) -> Any:
-        born = unlabelled_births(clusters, points, lam)
+    def one_pass(i: Any, clusters: Clusters, choice: tf.Tensor) -> Any:
+        goes_on = (i < num_passes)[:, None]
+        born = goes_on & unlabelled_births(clusters, points, lam)
         clusters = with_points(clusters, points, born, sigmas.unlabelled)
         clusters = compacted(clusters)
         z = _shares(points, clusters, _full(clusters), hard=False)
-        kept = with_means(clusters, points.h, z)
-        z = tf.where(_full(kept), z, 0.0)
-        place = tf.cumsum(
-            tf.cast(kept.label != EMPTY, tf.int32), axis=1, exclusive=True
+        moved = with_means(clusters, points.h, z)
+        best = _places(moved, z)
+        kept = Clusters(
+            mu=tf.where(goes_on[..., None], moved.mu, clusters.mu),
+            label=tf.where(goes_on, moved.label, clusters.label),
+            log_sigma=clusters.log_sigma,
+            mass=tf.where(goes_on, moved.mass, clusters.mass),
         )
-        best = tf.argmax(z, -1, output_type=tf.int32)
-        choice = tf.gather(place, best, batch_dims=1)
-        return i + 1, compacted(kept), choice
+        return i + 1, compacted(kept), tf.where(goes_on, best, choice)
 
     size = points.h.shape[-1]
     slots = Clusters(
@@ -202,13 +204,23 @@ def unsupervised(
         *[tf.TensorShape([None, None])] * 3,
     )
     _, clusters, choice = tf.while_loop(
-        lambda i, *_: i < num_passes,
+        lambda i, *_: i < tf.reduce_max(num_passes),
         one_pass,
         (tf.constant(0), start, choice),
         shape_invariants=(tf.TensorShape([]), slots, choice.shape),
         parallel_iterations=1,
     )
     return clusters, tf.where(points.mask, choice, UNLABELED)
+
+
+def _places(clusters: Clusters, z: tf.Tensor) -> tf.Tensor:
+    """The best cluster of each point, counted without empty ones."""
+    full = clusters.label != EMPTY
+    best = tf.argmax(
+        tf.where(full[:, None, :], z, -1.0), -1, output_type=tf.int32
+    )
+    place = tf.cumsum(tf.cast(full, tf.int32), axis=1, exclusive=True)
+    return tf.gather(place, best, batch_dims=1)
 
 
 def _every_point(
