@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
@@ -192,9 +193,7 @@ class EmbeddedServer:
                 raise SystemExit(128 + number)
             done.set()
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop)
-        with self:
+        with _handling(stop), self:
             ready.set()
             if on_ready is not None:
                 on_ready(self)
@@ -206,6 +205,18 @@ class EmbeddedServer:
 
     def __exit__(self, *details: object) -> None:
         self.stop()
+
+
+@contextmanager
+def _handling(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """Has a handler take the signals that end a server."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
 
 
 def _configs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import threading
 import time
 
@@ -12,7 +13,7 @@ import pytest
 
 from metazoo.errors import ServingError
 from metazoo.serving import Client, EmbeddedServer, export
-from metazoo.serving.server import loading, versions
+from metazoo.serving.server import app, loading, versions
 from metazoo.serving.server.config import ModelConfig
 from metazoo.serving.server.metrics import Metrics
 from metazoo.serving.server.table import VersionTable
@@ -336,6 +337,30 @@ def test_port_in_use_is_a_clear_error(server, model_dir, which):
     option = "--" + which.replace("_", "-")
     with pytest.raises(ServingError, match=f"another server.*{option}"):
         second.start()
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+@pytest.mark.parametrize("which", ["port", "rest_port"])
+def test_ipv6_port_in_use_is_a_clear_error(model_dir, which):
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        ports = {"port": 0, "rest_port": 0, which: taken.getsockname()[1]}
+        second = EmbeddedServer({"linear": model_dir}, host="::1", **ports)
+        with pytest.raises(ServingError, match=r"\[::1\].*another server"):
+            second.start()
+
+
+def test_port_taken_while_models_load_leaves_nothing_open(
+    model_dir, monkeypatch
+):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(app, "check_free", lambda *arguments: None)
+        second = EmbeddedServer(
+            {"linear": model_dir}, 0, taken.getsockname()[1]
+        )
+        with pytest.raises(ServingError, match="another server"):
+            second.start()
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", second.port), 5)
 
 
 def test_server_without_models_is_refused():
