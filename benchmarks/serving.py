@@ -10,6 +10,8 @@ import csv
 import json
 import os
 import platform
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -282,6 +284,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Measures, compares, and writes results."""
     args = parse()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(number))
     summary: dict[str, Any] = {"machine": machine(), "comparisons": []}
     rows: Rows = []
     with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import os
@@ -104,6 +105,8 @@ class Server:
             stdout=subprocess.PIPE,
             text=True,
         )
+        # Nothing is left behind when the benchmark breaks off.
+        atexit.register(self.process.kill)
         found = READY.search(self.process.stdout.readline())
         self.ready_seconds = time.perf_counter() - started
         if found is None:
