@@ -62,7 +62,8 @@ def export(
             behave as the learner does.
         ImportError: If warm-up records are asked for without the extra.
     """
-    base = Path(directory)
+    # Whole, since a process that checks the export runs in another folder.
+    base = Path(directory).absolute()
     checks = check_names(checks)
     check_version(base, version)
     signatures = _signatures_by_name(learner)

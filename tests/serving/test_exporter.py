@@ -179,3 +179,10 @@ def test_export_without_example_names_remedy(tmp_path):
     bare = type("Bare", (), {"signatures": learner.signatures})()
     with pytest.raises(ExportError, match="example_episode"):
         export(bare, tmp_path)
+
+
+def test_relative_folder_is_exported(learner, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = export(learner, "models/linear")
+    assert path == tmp_path / "models" / "linear" / "1"
+    assert (path / "saved_model.pb").is_file()
