@@ -14,20 +14,26 @@ import tensorflow as tf
 from worker import Step, serve
 from workloads import (
     INNER_LEARNING_RATE,
+    LATENT,
+    LEO_OPTIONS,
+    LEO_STEPS,
     OUTER_LEARNING_RATE,
     WORKLOADS,
     Workload,
     episode,
     initial_weights,
+    leo_weights,
 )
 
 import metazoo
-from metazoo.layers import conv4
+from metazoo.layers import conv4, features
 
 
 def make(work_name: str, side: str) -> Step:
     """Builds a step of metazoo."""
     work = WORKLOADS[work_name]
+    if work.features:
+        return _leo_step(work)
     learner = _learner(work)
     _assign(learner, initial_weights(work))
     data = episode(work)
@@ -48,6 +54,33 @@ def _learner(work: Workload) -> Any:
         inner_learning_rate=INNER_LEARNING_RATE,
         value_range=None,
     )
+
+
+def _leo_step(work: Workload) -> Step:
+    options = dict(LEO_OPTIONS)
+    if not work.sample:
+        options["dropout"] = 0.0
+    learner = metazoo.LEO(
+        features(work.features),
+        num_ways=work.ways,
+        latent_size=LATENT,
+        latent_steps=LEO_STEPS,
+        weight_steps=LEO_STEPS,
+        sample=work.sample,
+        **options,
+    )
+    for variable, value in zip(
+        learner.trainable_variables, leo_weights(work), strict=True
+    ):
+        variable.assign(value)
+    data = episode(work)
+    if work.kind == "leo_adapt":
+        return _adapt_step(learner, data)
+    learner.compile(
+        keras.optimizers.Adam(OUTER_LEARNING_RATE, clipnorm=0.1),
+        clip_elements=0.1,
+    )
+    return _train_step(learner, data)
 
 
 def _assign(learner: Any, weights: list[np.ndarray]) -> None:

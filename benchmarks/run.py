@@ -27,12 +27,16 @@ SCRIPTS = {
     "torch_func_vmap": "torch_side.py",
     "easyfsl": "torch_side.py",
     "jax": "jax_side.py",
+    "torch_leo": "torch_leo_side.py",
 }
 SIDES = {
     "W1_T4": ("metazoo", "learn2learn", "torch_func", "torch_func_vmap"),
     "W1_T16": ("metazoo", "learn2learn", "torch_func"),
     "W3": ("metazoo", "easyfsl"),
     "W4": ("metazoo", "learn2learn", "jax"),
+    "LEO_1": ("metazoo", "torch_leo"),
+    "LEO_5": ("metazoo", "torch_leo"),
+    "LEO_adapt": ("metazoo", "torch_leo"),
 }
 CHECKS = {
     "W1_check": (
@@ -44,6 +48,8 @@ CHECKS = {
     ),
     "W3": ("metazoo", "jax"),
     "W4": ("metazoo", "learn2learn", "jax"),
+    "LEO_check": ("metazoo", "torch_leo"),
+    "LEO_adapt": ("metazoo", "torch_leo"),
 }
 # Five inner steps amplify the order of float32 sums to some 2e-4.
 CHECK_TOLERANCE = 1e-3
@@ -133,7 +139,8 @@ def measure(work: Workload, args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def _steps(work: Workload) -> int:
-    return {"W1_T16": 1, "W4": 10}.get(work.name, 2)
+    many = {"W1_T16": 1, "W4": 10, "LEO_1": 20, "LEO_5": 10, "LEO_adapt": 20}
+    return many.get(work.name, 2)
 
 
 def ratios(work: Workload, rows: list[dict[str, Any]]) -> dict[str, Any]:

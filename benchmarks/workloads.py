@@ -15,6 +15,16 @@ SIZE = 28
 INNER_LEARNING_RATE = 0.1
 OUTER_LEARNING_RATE = 1e-3
 BN_EPSILON = 1e-3
+# LEO: size of a code, steps of each inner loop, and what its loss weighs.
+LATENT = 64
+LEO_STEPS = 5
+LEO_OPTIONS = {
+    "dropout": 0.5,
+    "kl_weight": 1e-3,
+    "encoder_penalty": 1e-9,
+    "orthogonality": 1e-3,
+    "l2": 1e-8,
+}
 
 # Floating-point operations of one image in the convolutions of Conv4-64,
 # multiply-add counted as two: forward; forward and backward; and one inner
@@ -30,8 +40,8 @@ class Workload:
 
     Attributes:
         name: Its name in the results.
-        kind: "maml" (a training step), "proto" (a training step) or
-            "adapt" (adapt to one task and predict its queries).
+        kind: "maml", "proto" or "leo" (a training step), "adapt" or
+            "leo_adapt" (adapt to one task and predict its queries).
         tasks: Number of tasks of a step.
         ways: Classes of a task.
         shots: Support examples of a class.
@@ -39,6 +49,8 @@ class Workload:
         inner_steps: Inner gradient steps; 0 where there are none.
         clock: "cpu" or "wall": the seconds that the target is about.
         targets: Side to the largest ratio aimed at.
+        features: Size of feature vectors; 0 where examples are images.
+        sample: Whether LEO draws codes, weights and dropout masks.
     """
 
     name: str
@@ -50,6 +62,8 @@ class Workload:
     inner_steps: int
     clock: str = "cpu"
     targets: tuple[tuple[str, float], ...] = ()
+    features: int = 0
+    sample: bool = False
 
     @property
     def flops(self) -> float:
@@ -66,6 +80,7 @@ class Workload:
 
 _W1 = (("learn2learn", 0.55), ("torch_func", 0.5))
 _W4 = (("learn2learn", 0.75), ("jax", 0.75))
+_LEO = (("torch_leo", 1.0),)
 
 WORKLOADS = {
     work.name: work
@@ -76,6 +91,10 @@ WORKLOADS = {
         Workload("W1_check", "maml", 4, 5, 1, 15, 1),
         Workload("W3", "proto", 1, 60, 5, 5, 0, "cpu", (("easyfsl", 0.35),)),
         Workload("W4", "adapt", 1, 5, 5, 15, 5, "wall", _W4),
+        Workload("LEO_1", "leo", 12, 5, 1, 15, 10, "cpu", _LEO, 640, True),
+        Workload("LEO_5", "leo", 12, 5, 5, 15, 10, "cpu", _LEO, 640, True),
+        Workload("LEO_check", "leo", 12, 5, 5, 15, 10, features=640),
+        Workload("LEO_adapt", "leo_adapt", 1, 5, 5, 15, 10, "wall", _LEO, 640),
     )
 }
 
@@ -84,14 +103,16 @@ def episode(work: Workload, seed: int = 0) -> dict[str, np.ndarray]:
     """Random images in 0..1 and class-ordered labels, tasks first.
 
     Returns:
-        `support_x`, `query_x` float32 [tasks, examples, 28, 28, 1] and
+        `support_x`, `query_x` float32 [tasks, examples, 28, 28, 1] (or
+        [tasks, examples, features]) and
         `support_y`, `query_y` int64 [tasks, examples].
     """
     rng = np.random.default_rng(seed)
 
     def part(per_class: int) -> tuple[np.ndarray, np.ndarray]:
         labels = np.repeat(np.arange(work.ways), per_class)
-        shape = (work.tasks, len(labels), SIZE, SIZE, 1)
+        example = (work.features,) if work.features else (SIZE, SIZE, 1)
+        shape = (work.tasks, len(labels), *example)
         images = rng.uniform(0.0, 1.0, shape).astype(np.float32)
         return images, np.tile(labels, (work.tasks, 1))
 
@@ -103,6 +124,28 @@ def episode(work: Workload, seed: int = 0) -> dict[str, np.ndarray]:
         "query_x": query_x,
         "query_y": query_y,
     }
+
+
+def leo_weights(work: Workload, seed: int = 0) -> list[np.ndarray]:
+    """Weights of LEO.
+
+    Returns:
+        Encoder [features, 64], three relation layers [128, 128], decoder
+        [64, 2 * features], and step sizes of codes and weights; float32.
+    """
+    rng = np.random.default_rng(seed + 1)
+    wide = 2 * LATENT
+    shapes = [
+        (work.features, LATENT),
+        *[(wide, wide)] * 3,
+        (LATENT, 2 * work.features),
+    ]
+    weights = [
+        rng.uniform(-1.0, 1.0, shape) * np.sqrt(6.0 / sum(shape))
+        for shape in shapes
+    ]
+    weights += [np.ones(LATENT), np.full(work.features, 1e-3)]
+    return [np.asarray(weight, np.float32) for weight in weights]
 
 
 def initial_weights(work: Workload, seed: int = 0) -> list[np.ndarray]:
