@@ -2,8 +2,9 @@
 
 The tables between marker comments in README.md and in the methods' own
 pages, and the pages in docs/methods/. The numbers come from the metadata of
-the presets that ship, from the recipes and from benchmarks/results/*.csv,
-never from a hand:
+the presets that ship, from the recipes, from benchmarks/results/*.csv and from
+what `metazoo bench METHOD --experiment` left, stored as
+benchmarks/results/experiments/METHOD_EXPERIMENT.json, never from a hand:
 
     python docs/build_tables.py           # writes
     python docs/build_tables.py --check   # fails where something is stale
@@ -28,8 +29,11 @@ from metazoo.registry import MethodSpec, methods
 ROOT = Path(__file__).resolve().parent.parent
 FILLED = ("README.md", "docs/benchmarks.md", "docs/presets.md")
 BENCHMARKS = ROOT / "benchmarks" / "results"
+EXPERIMENTS = BENCHMARKS / "experiments"
 OURS = "metazoo"
 CLOCKS = ("cpu", "wall")
+PERCENT = ("accuracy",)
+_NUMBERS = ("metric", "mean", "ci95", "seeds_ci95", "seeds", "episodes")
 _BLOCK = re.compile(
     r"(<!-- generated: (?P<name>[\w ]+) -->\n).*?(<!-- end generated -->)",
     re.DOTALL,
@@ -241,6 +245,65 @@ def _memory_row(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def experiment_tables(method: str) -> str:
+    """What the recorded experiments of a method found.
+
+    Args:
+        method: Name of the method.
+
+    Returns:
+        A claim and a Markdown table for each experiment.
+    """
+    files = sorted(EXPERIMENTS.glob(f"{method}_*.json"))
+    return "\n\n".join(map(_experiment_of, files)) or "Not measured yet."
+
+
+def _experiment_of(path: Path) -> str:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    metrics = list(dict.fromkeys(row["metric"] for row in found["summary"]))
+    lines: dict[tuple[Any, ...], dict[str, str]] = {}
+    for row in found["summary"]:
+        labels = tuple((k, v) for k, v in row.items() if k not in _NUMBERS)
+        lines.setdefault(labels, {})[row["metric"]] = _measured(row)
+    columns = list(dict.fromkeys(k for labels in lines for k, _ in labels))
+    table = markdown(
+        [*columns, *(_metric_head(metric) for metric in metrics)],
+        [
+            [str(dict(labels).get(name, "–")) for name in columns]
+            + [values.get(metric, "–") for metric in metrics]
+            for labels, values in lines.items()
+        ],
+    )
+    return f"{_experiment_head(found)}\n\n{table}"
+
+
+def _experiment_head(found: Mapping[str, Any]) -> str:
+    rows = found["rows"]
+    seeds = sorted({row["seed"] for row in rows})
+    data = sorted({f"{row['dataset']}/{row['split']}" for row in rows})
+    return (
+        f"**{found['experiment']}**: {found['doc']}. Scale "
+        f"`{found['scale']}`, {len(seeds)} seed(s), "
+        f"{max(row['episodes'] for row in rows)} episodes or fewer of each, "
+        f"on {', '.join(data)}; {rows[0]['cpu']}, {rows[0]['cores']} cores. "
+        "Mean ± 95 % interval over episodes (± over the seeds' means)."
+    )
+
+
+def _metric_head(metric: str) -> str:
+    return f"{metric} %" if metric in PERCENT else metric.replace("_", " ")
+
+
+def _measured(row: Mapping[str, Any]) -> str:
+    factor, digits = (100, 2) if row["metric"] in PERCENT else (1, 3)
+    text = f"{factor * row['mean']:.{digits}f}"
+    if row["ci95"] is not None:
+        text += f" ± {factor * row['ci95']:.{digits}f}"
+    if row["seeds_ci95"] is not None:
+        text += f" (± {factor * row['seeds_ci95']:.{digits}f})"
+    return text
+
+
 def preset_table() -> str:
     """The presets that ship, with size and number of parameters.
 
@@ -325,6 +388,7 @@ def _read(path: Path) -> str:
 
 TABLES = {
     "accuracy": accuracy_table,
+    "experiments": experiment_tables,
     "presets": preset_table,
     "serving": serving_table,
     "speed": speed_table,

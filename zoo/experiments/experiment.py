@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from metazoo.errors import MetazooError
+from metazoo.presets.format import PRESET_NAME
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 Label = str | int | float
 
-_FOLDER = re.compile(r"[a-z0-9][a-z0-9_.\-]*")
+
 # Columns of the table that a label would hide.
 _TAKEN = frozenset({"method", "experiment", "scale", "seed", "metric"})
 
@@ -77,15 +78,15 @@ class Training:
     recipe: EpisodicRecipe
 
     def __post_init__(self) -> None:
-        """Refuses a name that is no folder.
+        """Refuses a name that can't be a folder and a preset.
 
         Raises:
-            MetazooError: the name holds other than a-z, 0-9, `_`, `.`, `-`.
+            MetazooError: the name is not snake case.
         """
-        if not _FOLDER.fullmatch(self.name):
+        if not PRESET_NAME.fullmatch(self.name):
             raise MetazooError(
-                f"name of a training: got {self.name!r}, expected lower case "
-                "letters, digits, '_', '.' and '-'."
+                f"name of a training: got {self.name!r}, expected snake "
+                "case such as 'alphabets_bande_0'."
             )
 
 

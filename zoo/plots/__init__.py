@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from metazoo._lazy import resolve as _resolve
 
 if TYPE_CHECKING:
+    from metazoo.plots.cluster_picture import plot_clusters
     from metazoo.plots.confusion import plot_confusion
     from metazoo.plots.curves import plot_shots_curve, plot_ways_curve
     from metazoo.plots.episode_picture import draw_episode
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "draw_episode": "metazoo.plots.episode_picture",
+    "plot_clusters": "metazoo.plots.cluster_picture",
     "plot_confusion": "metazoo.plots.confusion",
     "plot_reliability": "metazoo.plots.reliability_plot",
     "plot_shots_curve": "metazoo.plots.curves",
@@ -30,6 +32,7 @@ _NAMES = {
 
 __all__ = [
     "draw_episode",
+    "plot_clusters",
     "plot_confusion",
     "plot_reliability",
     "plot_shots_curve",

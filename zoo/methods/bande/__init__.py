@@ -9,6 +9,7 @@ register(
         contract="episodic",
         model="metazoo.methods.bande.bande_model:BANDE",
         recipes="metazoo.methods.bande.bande_recipe:RECIPES",
+        experiments="metazoo.methods.bande.bande_experiments:EXPERIMENTS",
         paper=Paper(
             title="Variadic (Meta-)Learning by Bayesian Nonparametric Deep "
             "Embedding",
