@@ -320,6 +320,7 @@ class EpisodicTraining(MetaLearner):
             self.trainable_variables,
             self._clip_elements,
             skip_bad=self._skipped is not None,
+            loss=loss,
         )
         if self._skipped is None:
             return self._update_metrics(episode, loss, logits)

@@ -57,6 +57,7 @@ def apply_meta_gradients(
     variables: Sequence[keras.Variable],
     clip_elements: float | None = None,
     skip_bad: bool = False,
+    loss: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """Applies the mean over replicas of their gradients.
 
@@ -66,7 +67,9 @@ def apply_meta_gradients(
         variables: what to update.
         clip_elements: bound on every element of the mean gradient, before
             the optimizer clips norms; None for none.
-        skip_bad: leave everything as it is where a gradient is not finite.
+        skip_bad: leave everything as it is where a gradient, or the loss,
+            is not finite.
+        loss: of this replica, looked at for `skip_bad`.
 
     Returns:
         Whether the update was applied, bool scalar; always True without
@@ -79,7 +82,9 @@ def apply_meta_gradients(
         for gradient, variable in zip(gradients, variables, strict=True)
     ]
     # Clipping makes infinities finite, so what is bad shows before it.
-    good = all_finite(gradients) if skip_bad else tf.constant(True)
+    good = tf.constant(True)
+    if skip_bad:
+        good = all_finite(gradients if loss is None else [loss, *gradients])
     if replicas > 1:
         clips = clip_elements is not None
         gradients = _mean_over_replicas(optimizer, gradients, clips)

@@ -44,13 +44,17 @@ def mirrored(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "case", ["protonet", "maml", "reptile", "scaled", "stream"]
+    "case", ["protonet", "maml", "reptile", "scaled", "guarded", "stream"]
 )
 def test_two_replicas_give_the_update_of_one(case, mirrored):
     assert mirrored["replicas"] == 2
     weights, logs = mirrored[case]
     assert weights < 1e-6
     assert logs < 1e-5
+
+
+def test_step_that_is_bad_on_one_replica_is_skipped_on_all(mirrored):
+    assert mirrored["skipped"] == [0.0, 1.0, 0.0]
 
 
 def test_mirrored_run_resumes(mirrored):

@@ -19,12 +19,20 @@ from metazoo.errors import TrainingError
 from metazoo.trainers import Trainer
 
 
-def run(method, strategy, source=None, clip=None, scaled=False, **options):
+def run(
+    method,
+    strategy,
+    source=None,
+    clip=None,
+    scaled=False,
+    compile_options=None,
+    **options,
+):
     def build():
         optimizer = keras.optimizers.SGD(0.1, global_clipnorm=clip)
         if scaled:
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-        return make_learner(method, optimizer)
+        return make_learner(method, optimizer, **dict(compile_options or ()))
 
     trainer = Trainer(build, strategy=strategy, **options)
     history = trainer.fit(
@@ -79,6 +87,28 @@ def resumed(folder):
     return difference(whole, trainer.learner.get_weights())
 
 
+def skipped():
+    """Weights and count after a step that is bad on one replica alone."""
+
+    def build():
+        return make_learner(
+            "protonet", keras.optimizers.SGD(0.1), skip_bad_updates=True
+        )
+
+    def spoiled():
+        task = sampler.tasks(0, 4)
+        x = task.support_x.numpy()
+        x[0] = np.nan
+        bad = task._replace(support_x=tf.constant(x))
+        return iter([bad])
+
+    trainer = Trainer(build, strategy=mirrored)
+    before = trainer.learner.get_weights()
+    history = trainer.fit(spoiled, num_tasks=4, steps=1, verbose=0).history
+    moved = difference(before, trainer.learner.get_weights())
+    return [moved, history["skipped_steps"][0], history["loss"][0]]
+
+
 if __name__ == "__main__":
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
@@ -94,6 +124,15 @@ if __name__ == "__main__":
         "maml": compare("maml"),
         "reptile": compare("reptile"),
         "scaled": compare("protonet", scaled=True, clip=0.01),
+        "guarded": compare(
+            "protonet",
+            clip=0.05,
+            compile_options=(
+                ("clip_elements", 0.01),
+                ("skip_bad_updates", True),
+            ),
+        ),
+        "skipped": skipped(),
         "stream": compare("protonet", lambda: sampler.dataset(4)),
         "refusal": refusal(),
         "resumed": resumed(sys.argv[1]),

@@ -153,6 +153,11 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes() -> bytes:
+    """How Python 3 writes empty bytes for Python 2."""
+    return b""
+
+
 def _no_array(*arguments: Any) -> None:
     raise DataError("the pickle makes an array in an unknown way")
 
@@ -180,6 +185,7 @@ _KNOWN = {
     ("numpy", "ndarray"): _ARRAY_CLASS,
     ("numpy", "dtype"): _Name(_Dtype),
     ("_codecs", "encode"): _Name(_encode),
+    ("__builtin__", "bytes"): _Name(_no_bytes),
     **{
         (f"numpy.{core}.multiarray", name): _Name(function)
         for core in ("core", "_core")
