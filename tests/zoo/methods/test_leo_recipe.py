@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 
 import keras
 import numpy as np
@@ -22,6 +23,8 @@ from metazoo.methods.leo.leo_experiments import (
 )
 from metazoo.methods.leo.leo_recipe import RECIPES, LEORecipe
 from metazoo.presets import from_preset
+
+SOME_VARIANTS = {"nearest_mean_in_subspace", "meta_sgd", "leo"}
 
 
 @pytest.fixture(scope="module")
@@ -132,15 +135,24 @@ def test_every_variant_is_another_training():
 
 
 def test_synthetic_ablation_runs_and_goes_on(tmp_path):
-    experiment = EXPERIMENTS["synthetic"]
+    whole = EXPERIMENTS["synthetic"]
+
+    def cells_of(scale):
+        return [
+            cell
+            for cell in whole.cells(scale)
+            if cell.labels["variant"] in SOME_VARIANTS
+        ]
+
+    experiment = dataclasses.replace(whole, cells=cells_of)
     scale = experiment.scale("tiny", episodes=4).with_changes(steps=2)
     run_experiment(experiment, tmp_path, scale=scale)
-    assert variants(tmp_path) == {"nearest_mean_in_subspace", *VARIANTS}
+    assert variants(tmp_path) == SOME_VARIANTS
     cells = tmp_path / "cells"
     (cells / "variant=leo,shots=1,seed=0.json").unlink()
     written = {p.name: p.stat().st_mtime_ns for p in cells.iterdir()}
     run_experiment(experiment, tmp_path, scale=scale)
-    assert variants(tmp_path) == {"nearest_mean_in_subspace", *VARIANTS}
+    assert variants(tmp_path) == SOME_VARIANTS
     for name, time in written.items():
         assert (cells / name).stat().st_mtime_ns == time
 
