@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from metazoo.data.cifar10 import load_cifar10
     from metazoo.data.class_dataset import ClassDataset, from_arrays
     from metazoo.data.episode import Episode
     from metazoo.data.folder import from_folder
@@ -35,6 +36,7 @@ _HOMES = {
     "from_arrays": "class_dataset",
     "from_folder": "folder",
     "from_tfds": "tfds",
+    "load_cifar10": "cifar10",
     "load_dataset": "load",
     "load_glyphs": "glyphs",
     "load_leo_embeddings": "leo_embeddings",
@@ -54,6 +56,7 @@ __all__ = [
     "from_arrays",
     "from_folder",
     "from_tfds",
+    "load_cifar10",
     "load_dataset",
     "load_glyphs",
     "load_leo_embeddings",

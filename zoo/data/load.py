@@ -9,8 +9,8 @@ from metazoo.data.class_dataset import ClassDataset
 from metazoo.errors import DataError
 
 _ALLOWED = (
-    '"glyphs", "omniglot", "mini_imagenet", "subspace", "npz:PATH", '
-    '"folder:PATH", "embeddings:FOLDER" or "tfds:NAME"'
+    '"glyphs", "omniglot", "mini_imagenet", "cifar10", "subspace", '
+    '"npz:PATH", "folder:PATH", "embeddings:FOLDER" or "tfds:NAME"'
 )
 
 
@@ -23,10 +23,11 @@ def load_dataset(
     """Loads a data set by its specification.
 
     Args:
-        spec: "glyphs", "omniglot", "mini_imagenet", "subspace", "npz:PATH",
-            "folder:PATH", "embeddings:FOLDER" or "tfds:NAME".
-        data_dir: folder of the files of "omniglot", "mini_imagenet" and
-            "embeddings:", and of TFDS; the others don't use it.
+        spec: "glyphs", "omniglot", "mini_imagenet", "cifar10", "subspace",
+            "npz:PATH", "folder:PATH", "embeddings:FOLDER" or "tfds:NAME".
+        data_dir: folder of the files of "omniglot", "mini_imagenet",
+            "cifar10" and "embeddings:", and of TFDS; the others don't use
+            it.
         split: which split; for "npz:" and "folder:" only a name in reports.
         **options: passed on to the reader, such as `rotations=True`.
 
@@ -57,6 +58,10 @@ def _load_named(
         from metazoo.data.omniglot import load_omniglot
 
         return load_omniglot(_needed(name, data_dir), split, **options)
+    if name == "cifar10":
+        from metazoo.data.cifar10 import load_cifar10
+
+        return load_cifar10(_needed(name, data_dir), split, **options)
     if name == "mini_imagenet":
         from metazoo.data.mini_imagenet import load_mini_imagenet
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
 import pathlib
 
 import numpy as np
 
 from metazoo.data.class_dataset import ClassDataset, from_arrays
-from metazoo.data.files import find_file, open_npz
+from metazoo.data.files import find_file
 from metazoo.data.images import read_image
+from metazoo.data.packed_jpeg import load_packed_jpeg
 from metazoo.errors import DataError
 
 FOLDER = "mini_imagenet"
 SPLITS = ("train", "val", "test")
 DECODER = "Pillow"
 IMAGE_SIZE = 84
-_FIELDS = ("jpeg", "offset", "label", "class_names", "wnid")
 
 
 def load_mini_imagenet(
@@ -52,7 +51,13 @@ def load_mini_imagenet(
         raise DataError(f"split must be one of {SPLITS}; got {split!r}.")
     packed = find_file(data_dir, FOLDER, f"mini_imagenet_{split}_jpeg.npz")
     if packed is not None:
-        return _load_packed(packed, split, image_size)
+        return load_packed_jpeg(
+            packed,
+            names="wnid",
+            name="mini_imagenet",
+            split=split,
+            image_size=image_size,
+        )
     table = find_file(data_dir, FOLDER, f"{split}.csv")
     if table is None:
         raise DataError(_missing_text(data_dir, split))
@@ -69,35 +74,6 @@ def _missing_text(data_dir: str | os.PathLike[str], split: str) -> str:
         "https://www.image-net.org/, after registration) into "
         f"{root / FOLDER}, or a packed mini_imagenet_{split}_jpeg.npz. No "
         "hash is known for these: ImageNet's terms forbid passing them on."
-    )
-
-
-def _load_packed(
-    path: pathlib.Path, split: str, image_size: int
-) -> ClassDataset:
-    with open_npz(path, _FIELDS) as fields:
-        stream = fields["jpeg"].tobytes()
-        offsets = fields["offset"].tolist()
-        labels = fields["label"].astype(np.int64)
-        names = fields["wnid"].tolist()
-    spans = len(offsets) > 1 and (offsets[0], offsets[-1]) == (0, len(stream))
-    if not spans:
-        raise DataError(
-            f"{path}: offset must run from 0 to {len(stream)}, the length of "
-            f"jpeg; it starts {offsets[:1]} and ends {offsets[-1:]}."
-        )
-    images = [
-        read_image(
-            io.BytesIO(stream[begin:end]),
-            image_size=image_size,
-            label=f"{path}, image {number}",
-        )
-        for number, (begin, end) in enumerate(
-            zip(offsets[:-1], offsets[1:], strict=True)
-        )
-    ]
-    return from_arrays(
-        np.stack(images), labels, names, name="mini_imagenet", split=split
     )
 
 

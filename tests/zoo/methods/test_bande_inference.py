@@ -455,7 +455,10 @@ def blobs(seed=0):
 def test_two_far_blobs_give_two_clusters(lam, passes):
     h, which = blobs()
     clusters, choice = unsupervised(
-        points(h[None]), tf.constant([lam]), passes, sigmas(5.0, 5.0)
+        points(h[None]),
+        tf.constant([lam]),
+        tf.constant([passes]),
+        sigmas(5.0, 5.0),
     )
     assert clusters.label.shape == (1, 2)
     choice = choice[0].numpy()
@@ -468,17 +471,20 @@ def test_two_far_blobs_give_two_clusters(lam, passes):
 
 def test_unsupervised_padding_and_tasks_change_nothing():
     one, other = blobs(0)[0], blobs(1)[0] * 0.5
-    tf_lam = tf.constant([20.0, 1.0])
+    tf_lam, passes = tf.constant([20.0, 1.0]), tf.constant([1, 4])
     h = np.stack([one, other])
     padded = np.concatenate([np.full((2, 2, 4), 99.0), h], 1)
     mask = np.pad(np.ones((2, 12)), ((0, 0), (2, 0)))
     clusters, choice = unsupervised(
-        points(padded, mask=mask), tf_lam, 3, sigmas(5.0, 5.0)
+        points(padded, mask=mask), tf_lam, passes, sigmas(5.0, 5.0)
     )
     assert (choice[:, :2].numpy() == -1).all()
     for t in range(2):
         alone, chosen = unsupervised(
-            points(h[t : t + 1]), tf_lam[t : t + 1], 3, sigmas(5.0, 5.0)
+            points(h[t : t + 1]),
+            tf_lam[t : t + 1],
+            passes[t : t + 1],
+            sigmas(5.0, 5.0),
         )
         np.testing.assert_array_equal(choice[t, 2:], chosen[0])
         count = alone.label.shape[1]

@@ -99,6 +99,9 @@ def _in_turn(
 ) -> tf.Tensor:
     """Looks at the points one after another, at all tasks together.
 
+    Between two births nothing changes, so each turn goes straight to every
+    task's next point that opens a cluster.
+
     Args:
         points: the points.
         nearest: float [tasks, points], squared distance to the nearest
@@ -110,22 +113,32 @@ def _in_turn(
     if points.h.shape[1] == 0:
         # XLA refuses to look a point up among none.
         return nobody
-    count = tf.shape(points.h)[1]
-    numbers = tf.range(count)
+    numbers = tf.range(tf.shape(points.h)[1])[None]
 
-    def body(i: Any, nearest: Any, born: Any) -> Any:
-        opens = (nearest[:, i] > lam) & points.mask[:, i]
-        there = points.h[:, i]
+    def waiting(last: tf.Tensor, nearest: tf.Tensor) -> tf.Tensor:
+        far = points.mask & (nearest > lam[:, None])
+        return far & (numbers > last[:, None])
+
+    def body(last: Any, nearest: Any, born: Any) -> Any:
+        queue = waiting(last, nearest)
+        some = tf.reduce_any(queue, 1)
+        place = tf.argmax(tf.cast(queue, tf.int32), 1, output_type=tf.int32)
+        opens = some[:, None] & (numbers == place[:, None])
+        there = tf.gather(points.h, place, batch_dims=1)
         distances = tf.reduce_sum(tf.square(points.h - there[:, None]), -1)
-        joins = opens[:, None]
+        joins = some[:, None]
         if by_label:
-            joins &= points.y == points.y[:, i][:, None]
+            label = tf.gather(points.y, place, batch_dims=1)
+            joins &= points.y == label[:, None]
         closer = tf.minimum(nearest, distances)
         nearest = tf.where(joins, closer, nearest)
-        return i + 1, nearest, born | (opens[:, None] & (numbers == i)[None])
+        return tf.where(some, place, last), nearest, born | opens
 
-    start = (tf.constant(0), nearest, nobody)
+    before = -tf.ones_like(lam, tf.int32)
     _, _, born = tf.while_loop(
-        lambda i, *_: i < count, body, start, parallel_iterations=1
+        lambda last, nearest, _: tf.reduce_any(waiting(last, nearest)),
+        body,
+        (before, nearest, nobody),
+        parallel_iterations=1,
     )
     return born

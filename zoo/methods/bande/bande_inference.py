@@ -46,11 +46,15 @@ class Settings:
         mode: one of `MODES`.
         cluster_rule: as for `labelled_births`.
         num_cluster_steps: passes of births and means.
+        compact: drop empty slots as soon as births are known, which keeps
+            memory in the number of clusters instead of points; the shapes
+            are not static then, as XLA needs them.
     """
 
     mode: str
     cluster_rule: str
     num_cluster_steps: int
+    compact: bool = False
 
 
 class Sigmas(NamedTuple):
@@ -282,7 +286,8 @@ def _opened(
     born = labelled_births(clusters, support, lam, settings.cluster_rule)
     clusters = with_points(clusters, support, born, sigmas.labelled)
     born = unlabelled_births(clusters, unlabelled, lam)
-    return with_points(clusters, unlabelled, born, sigmas.unlabelled)
+    clusters = with_points(clusters, unlabelled, born, sigmas.unlabelled)
+    return compacted(clusters) if settings.compact else clusters
 
 
 def _shares(

@@ -156,6 +156,7 @@ class BANDE(BandeVerbs):
         unlabelled: Points | None,
         num_ways: Any,
         alpha: tf.Tensor | None = None,
+        compact: bool = False,
     ) -> Inferred:
         """Clusters of embedded points.
 
@@ -164,16 +165,19 @@ class BANDE(BandeVerbs):
             unlabelled: unlabelled points, or None.
             num_ways: number of classes.
             alpha: float32 [tasks], or None for the learner's own.
+            compact: drop empty slots early; see `Settings`.
 
         Returns:
-            The clusters, not compacted, the threshold and responsibilities.
+            The clusters, the threshold and responsibilities.
         """
         if unlabelled is None:
             unlabelled = Points(*(part[:, :0] for part in support))
         if alpha is None:
             alpha = tf.fill(tf.shape(support.h)[:1], self.alpha)
         return infer(
-            Settings(self.mode, self.cluster_rule, self.num_cluster_steps),
+            Settings(
+                self.mode, self.cluster_rule, self.num_cluster_steps, compact
+            ),
             support,
             unlabelled,
             num_ways,

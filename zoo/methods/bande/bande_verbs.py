@@ -18,7 +18,7 @@ from metazoo.checks import (
 from metazoo.embedding_learner import EmbeddingLearner
 from metazoo.episodic_serving import MAX_SERVED_WAYS, PREDICTIONS
 from metazoo.errors import EpisodeError
-from metazoo.faults import any_not_finite, spoil_all
+from metazoo.faults import any_not_finite, spoil_all, tasks_not_finite
 from metazoo.guards import require_equal
 from metazoo.methods.bande.bande_clusters import EMPTY, Points, num_clusters
 from metazoo.methods.bande.bande_inference import unsupervised
@@ -138,7 +138,7 @@ class BandeVerbs(EmbeddingLearner):
         nowhere = -tf.ones_like(free[..., 0], tf.int32)
         unlabelled = Points(free, nowhere, tf.ones_like(nowhere, tf.bool))
         ways = self.num_ways or tf.reduce_max(n_way)
-        inferred = self.infer(support, unlabelled, ways)
+        inferred = self.infer(support, unlabelled, ways, compact=True)
         return self.compact_state(self.state_of(inferred, n_way))
 
     def _clustered(
@@ -186,6 +186,9 @@ class BandeVerbs(EmbeddingLearner):
         limit = self.num_ways or MAX_SERVED_WAYS
         wrong = (n_way < 1) | (n_way > limit)
         wrong |= tf.reduce_any((label < EMPTY) | (label >= n_way[:, None]), 1)
+        # Slots without a label take part in no logit that would tell.
+        numbers = [state[k] for k in ("mu", "log_sigma", "mass", "lam")]
+        wrong |= tasks_not_finite(numbers)
         nothing = tf.fill(tf.shape(label), EMPTY)
         state = {
             **state,
@@ -228,7 +231,7 @@ class BandeVerbs(EmbeddingLearner):
         nowhere = -tf.ones_like(unlabeled_mask, tf.int32)
         free = Points(self.embed(unlabeled_x), nowhere, unlabeled_mask)
         ways = self.num_ways or tf.reduce_max(n_way)
-        inferred = self.infer(support, free, ways, alpha)
+        inferred = self.infer(support, free, ways, alpha, compact=True)
         state = self.compact_state(self.state_of(inferred, n_way))
         return spoil_all(state, wrong)
 
@@ -258,7 +261,8 @@ class BandeVerbs(EmbeddingLearner):
         y, mask, n_way = without_faults(support_y, mask, n_way, wrong)
         ways = self.num_ways or tf.reduce_max(n_way)
         support = Points(h, tf.cast(y, tf.int32), mask)
-        inferred = self.infer(support, None, ways, tf.where(wrong, 1.0, alpha))
+        alpha = tf.where(wrong, 1.0, alpha)
+        inferred = self.infer(support, None, ways, alpha, compact=True)
         state = self.compact_state(self.state_of(inferred, n_way))
         return spoil_all(state, wrong)
 
