@@ -7,6 +7,7 @@ its connection.
 from __future__ import annotations
 
 import importlib.util
+import resource
 import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,12 +16,14 @@ from typing import Any
 ABSENT = ("keras", "metazoo")
 # The process holds some hundred megabytes: it goes when nothing comes.
 IDLE_SECONDS = 60.0
+# TensorFlow keeps a little of every model it ever loaded.
+LARGEST_BYTES = 3 << 29
 INVALID_ARGUMENT = 3
 UNKNOWN = 2
 
 
 def serve(connection: Connection) -> None:
-    """Answers requests until the other end closes or says nothing.
+    """Answers until the other end closes or says nothing, or it grew large.
 
     Args:
         connection: Requests in; progress, results and failures out.
@@ -29,7 +32,7 @@ def serve(connection: Connection) -> None:
     loaders = {"saved_model": _saved_model, "cpp": _cpp_loader()}
     check_absent()
     connection.send(("ready",))
-    while connection.poll(IDLE_SECONDS):
+    while not _is_large() and connection.poll(IDLE_SECONDS):
         try:
             directory, names, calls, refusals = connection.recv()
         except EOFError:
@@ -45,6 +48,12 @@ def serve(connection: Connection) -> None:
             connection.send(("failed", f"{type(error).__name__}: {error}"))
         else:
             connection.send(("done",))
+
+
+def _is_large() -> bool:
+    unit = 1 if sys.platform == "darwin" else 1024
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return used > LARGEST_BYTES
 
 
 def check_absent() -> None:
