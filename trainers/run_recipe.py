@@ -14,6 +14,7 @@ import keras
 import tensorflow as tf
 
 from metazoo.data import ClassDataset, EpisodeSampler
+from metazoo.data.licences import licence_of
 from metazoo.presets import from_preset, save_to_preset
 from metazoo.trainers.best_weights import BestWeights
 from metazoo.trainers.callbacks import ResumableCSVLogger, SkippedSteps
@@ -196,6 +197,7 @@ def _metadata(
             "value_range": None if low_high is None else list(low_high),
         },
         "data_fingerprint": data.fingerprint,
+        "data_licence": licence_of(data.name),
         "seed": recipe.seed,
     }
 
