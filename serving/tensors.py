@@ -73,7 +73,7 @@ def from_proto(proto: Any) -> np.ndarray:
     shape = [dim.size for dim in proto.tensor_shape.dim]
     if proto.tensor_shape.unknown_rank or any(size < 0 for size in shape):
         raise ValueError("the shape is not fully known")
-    dtype = tf.as_dtype(proto.dtype).as_numpy_dtype
+    dtype = _numpy_dtype(proto.dtype)
     if proto.tensor_content:
         flat = np.frombuffer(proto.tensor_content, dtype=dtype)
         return flat.reshape(shape)
@@ -87,6 +87,13 @@ def from_proto(proto: Any) -> np.ndarray:
         return values.reshape(shape)
     _check_repeat(size, values.itemsize, len(values))
     return tf.make_ndarray(proto)
+
+
+def _numpy_dtype(number: int) -> Any:
+    try:
+        return tf.as_dtype(number).as_numpy_dtype
+    except KeyError as error:
+        raise ValueError(f"no array holds the dtype {number}") from error
 
 
 def _check_repeat(size: int, itemsize: int, given: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow_serving.apis import (
     model_service_pb2_grpc,
@@ -135,8 +136,33 @@ class _CountCalls(grpc.ServerInterceptor):
             self._pool.entered()
             if not context.add_callback(self._pool.left):
                 self._pool.left()
+            if request is _NO_MESSAGE:
+                context.abort(
+                    grpc.StatusCode.INTERNAL, "the request is no message"
+                )
             return handler.unary_unary(request, context)
 
         return grpc.unary_unary_rpc_method_handler(
-            counted, handler.request_deserializer, handler.response_serializer
+            counted,
+            _lenient(handler.request_deserializer),
+            handler.response_serializer,
         )
+
+
+_NO_MESSAGE = object()
+
+
+def _lenient(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Reads what is no message as `_NO_MESSAGE`.
+
+    Where a reader raises, gRPC answers for it and keeps the stream for ever:
+    after as many as a connection may have at a time, it refuses all others.
+    """
+
+    def reader(data: bytes) -> Any:
+        try:
+            return read(data)
+        except DecodeError:
+            return _NO_MESSAGE
+
+    return reader

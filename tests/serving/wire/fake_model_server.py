@@ -49,6 +49,8 @@ def main():
         options.rest_api_port,
         poll_interval=0.2,
         batching=batching,
+        max_load_retries=options.max_num_load_retries,
+        load_retry_interval=options.load_retry_interval_micros / 1e6,
     ).run_until_signalled()
 
 

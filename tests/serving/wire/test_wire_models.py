@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import grpc
 import numpy as np
 import pytest
@@ -192,6 +194,16 @@ def test_status_json(ask, wire, path, versions):
     assert found == [status_entry(version) for version in versions]
 
 
+def wait_for_states(models, name, expected, seconds=20.0):
+    limit = time.monotonic() + seconds
+    found = None
+    while found != expected and time.monotonic() < limit:
+        response = models.GetModelStatus(status_request(name), timeout=60)
+        found = {e.state for e in response.model_version_status}
+        time.sleep(0.05)
+    assert found == expected
+
+
 def test_reload_replaces_the_whole_list(
     restored, models, stub, make_request, refused, request_inputs
 ):
@@ -199,8 +211,7 @@ def test_reload_replaces_the_whole_list(
     code, text = refused(stub.Predict, make_request(request_inputs, "pair"))
     assert code == "NOT_FOUND"
     assert text == "Servable not found for request: Latest(pair)"
-    response = models.GetModelStatus(status_request("pair"), timeout=60)
-    assert {e.state for e in response.model_version_status} == {50}
+    wait_for_states(models, "pair", {50})
     stub.Predict(make_request(request_inputs), timeout=60)
     restored.serve_all()
     # It returns only when what is new can be asked.

@@ -205,10 +205,10 @@ def started(binary, root, batching):
             process.wait()
 
 
-def write_arguments(folder, root, batching):
+def write_arguments(folder, root, batching, models=MODELS[:1]):
     files = {
         "model_config_file": text_format.MessageToString(
-            list_config(root, MODELS[:1])
+            list_config(root, models)
         ),
         "monitoring_config_file": MONITORING % METRICS,
     }
