@@ -81,12 +81,19 @@ def from_proto(proto: Any) -> np.ndarray:
     size = math.prod(shape)
     if field is None:
         _check_repeat(size, np.dtype(dtype).itemsize, len(proto.string_val))
-        return tf.make_ndarray(proto)
+        return _repeated(proto)
     values = np.array(getattr(proto, field), dtype=dtype)
     if len(values) == size:
         return values.reshape(shape)
     _check_repeat(size, values.itemsize, len(values))
-    return tf.make_ndarray(proto)
+    return _repeated(proto)
+
+
+def _repeated(proto: Any) -> np.ndarray:
+    try:
+        return tf.make_ndarray(proto)
+    except (OverflowError, TypeError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _numpy_dtype(number: int) -> Any:

@@ -18,12 +18,15 @@ from fuzz_inputs import (
 )
 from fuzz_wire_calls import METADATA, PREDICT, STATUS, FoundError
 from google.protobuf import text_format
+from google.protobuf.message import DecodeError
+from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
 from metazoo.errors import ServingError
 from metazoo.serving import config_protos
 from metazoo.serving.server import json_numbers, json_tensor
 from metazoo.serving.server.config import from_file, from_proto
+from metazoo.serving.server.grpc_services import decode_inputs
 from metazoo.serving.signatures import SignatureInfo, TensorInfo
 from metazoo.serving.status import StatusError
 
@@ -159,9 +162,21 @@ def _decoded(data):
         raise FoundError(f"{type(error).__name__}: {error}") from error
 
 
+def read_request(data):
+    """Bytes of a PredictRequest are decoded or refused."""
+    try:
+        request = predict_pb2.PredictRequest.FromString(data)
+    except DecodeError:
+        return
+    known = dict.fromkeys(request.inputs, SIGNATURE.inputs["x"])
+    signature = SignatureInfo("s", known, {})
+    _only(StatusError, lambda: decode_inputs(request, signature))
+
+
 # Target -> (how an input is made, what is done with it), in this process.
 LOCAL = {
     "config text": (config_text, read_config),
     "config message": (config_message, read_config_message),
     "both readers": (long_body, read_both_ways),
+    "request": (predict_request, read_request),
 }

@@ -110,6 +110,19 @@ def test_dtypes_that_no_array_holds_are_parsing_errors(victim, dtype):
     assert "tensor parsing error: x" in text
 
 
+def test_values_beyond_their_dtype_are_parsing_errors(victim):
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = "typed"
+    request.model_spec.signature_name = "double"
+    proto = request.inputs["x"]
+    proto.dtype = 4
+    proto.tensor_shape.dim.add().size = 2
+    proto.int_val.append(2**31 - 1)
+    code, text = victim.call(PREDICT, request.SerializeToString())
+    assert code == "INVALID_ARGUMENT"
+    assert "tensor parsing error: x" in text
+
+
 def test_requests_that_are_no_messages_use_nothing_up(victim):
     good = predict_request(random.Random("suite/good"))
     for _ in range(60):
