@@ -206,14 +206,9 @@ class _Labelled:
     def dataset(self, num_tasks: int, num_batches: int) -> Any:
         """As `SeededSampler.dataset`."""
 
-        def strip(*episode: Any) -> Any:
-            return type(whole)(*episode)._replace(
-                unlabeled_x=None, unlabeled_mask=None
-            )
-
         episodes = self._sampler.dataset(num_tasks, num_batches=num_batches)
-        whole = episodes.element_spec
-        return episodes.map(strip)
+        nothing = {"unlabeled_x": None, "unlabeled_mask": None}
+        return episodes.map(lambda episode: episode._replace(**nothing))
 
 
 def semi_cells(scale: Scale) -> list[Cell]:
