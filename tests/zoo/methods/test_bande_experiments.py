@@ -87,7 +87,7 @@ def learner(glyphs):
 
 def test_smaller_thresholds_give_more_clusters(learner, glyphs):
     scores = clustered(learner, glyphs, 4, [1e-9, 1e3], episodes=2, seed=0)
-    assert (scores[0, :, 2] == 20).all() and (scores[0, :, 0] == 1).all()
+    assert (scores[0, :, 2] > 10).all() and (scores[0, :, 0] > 0.9).all()
     assert (scores[1, :, 2] == 1).all() and (scores[1, :, 1] == 0).all()
     assert best_threshold(learner, glyphs, 4, [1e-9, 1e3], 2) == 1e-9
 
