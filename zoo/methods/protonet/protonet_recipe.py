@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.recipe import EpisodicRecipe
+from metazoo.conv4_recipe import Conv4Recipe
 
 if TYPE_CHECKING:
     from metazoo.methods.protonet.protonet_model import ProtoNet
 
 
 @dataclass(frozen=True)
-class ProtoNetRecipe(EpisodicRecipe):
-    """Hyper-parameters of prototypical networks.
-
-    Attributes:
-        filters: channels of the Conv4 backbone (section 3.1: 64).
-        rescaling: (scale, offset) from raw pixels to what the net sees.
-    """
-
-    filters: int = 64
-    rescaling: tuple[float, float] = (1 / 255, 0.0)
+class ProtoNetRecipe(Conv4Recipe):
+    """Hyper-parameters of prototypical networks; the backbone's are all."""
 
     def build_learner(self, example_shape: tuple[int, ...]) -> ProtoNet:
         """Builds an untrained `ProtoNet` on a Conv4 backbone.
@@ -29,30 +21,13 @@ class ProtoNetRecipe(EpisodicRecipe):
         Args:
             example_shape: (height, width, channels).
         """
-        from metazoo.layers import conv4
         from metazoo.methods.protonet.protonet_model import ProtoNet
 
-        height, width, channels = example_shape
-        backbone = conv4(
-            (height, width, channels),
-            filters=self.filters,
-            rescaling=self.rescaling,
-        )
-        return ProtoNet(backbone, name="protonet")
+        return ProtoNet(self.build_backbone(example_shape), name="protonet")
 
-    def tiny(self) -> Self:
+    def tiny(self, **changes: Any) -> Self:
         """A few small steps on glyphs, for tests."""
-        return self.replace(
-            dataset="glyphs",
-            split="train",
-            num_ways=5,
-            num_queries=3,
-            num_tasks=2,
-            steps=10,
-            first_cycle_steps=None,
-            initial_preset=None,
-            filters=8,
-        )
+        return super().tiny(**{"num_ways": 5, "num_queries": 3, **changes})
 
 
 RECIPES = {
