@@ -33,8 +33,11 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
-        self._received = 0
+        # Bytes of the present request that are no body, and that are.
+        self._overhead = 0
         self._body = 0
+        self._begun = False
+        self._body_total = 0
 
     def connection_made(self, transport: Any) -> None:
         """Takes a connection, or turns it away."""
@@ -57,15 +60,22 @@ class GuardedProtocol(HttpToolsProtocol):
         idle = self.cycle is None or self.cycle.response_complete
         if idle and self._head_timer is None:
             self._expect_head()
-        self._received += len(data)
+        body_before, self._begun = self._body_total, False
         super().data_received(data)
+        self._count(len(data), self._body_total - body_before)
         allowed = LARGEST_HEAD + LARGEST_OVERHEAD * self._body
-        if self._received > allowed and not self.transport.is_closing():
+        if self._overhead > allowed and not self.transport.is_closing():
             self._refuse(431, f"a head of over {LARGEST_HEAD} bytes")
 
+    def _count(self, size: int, body: int) -> None:
+        if self._begun:
+            self._overhead = self._body = 0
+        self._overhead += size - body
+        self._body += body
+
     def on_message_begin(self) -> None:
-        """Begins to count anew."""
-        self._received = self._body = 0
+        """Notes that what comes belongs to a further request."""
+        self._begun = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -75,7 +85,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Takes a part of a body."""
-        self._body += len(body)
+        self._body_total += len(body)
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
@@ -93,7 +103,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def _expect_head(self) -> None:
-        self._received = self._body = 0
+        self._overhead = self._body = 0
         self._head_timer = self.loop.call_later(
             self.options.read_timeout,
             self._refuse,
