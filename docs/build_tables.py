@@ -32,7 +32,7 @@ BENCHMARKS = ROOT / "benchmarks" / "results"
 EXPERIMENTS = BENCHMARKS / "experiments"
 OURS = "metazoo"
 CLOCKS = ("cpu", "wall")
-PERCENT = ("accuracy",)
+PERCENT = "accuracy"
 _NUMBERS = ("metric", "mean", "ci95", "seeds_ci95", "seeds", "episodes")
 _BLOCK = re.compile(
     r"(<!-- generated: (?P<name>[\w ]+) -->\n).*?(<!-- end generated -->)",
@@ -291,11 +291,14 @@ def _experiment_head(found: Mapping[str, Any]) -> str:
 
 
 def _metric_head(metric: str) -> str:
-    return f"{metric} %" if metric in PERCENT else metric.replace("_", " ")
+    name = metric.replace("_", " ")
+    return f"{name} %" if metric.startswith(PERCENT) else name
 
 
 def _measured(row: Mapping[str, Any]) -> str:
-    factor, digits = (100, 2) if row["metric"] in PERCENT else (1, 3)
+    factor, digits = (1, 3)
+    if row["metric"].startswith(PERCENT):
+        factor, digits = 100, 2
     text = f"{factor * row['mean']:.{digits}f}"
     if row["ci95"] is not None:
         text += f" ± {factor * row['ci95']:.{digits}f}"

@@ -63,6 +63,8 @@ def test_first_cells_run(name, tmp_path):
     metrics = {row["metric"] for row in found["rows"]}
     if name == "unsupervised":
         assert metrics == {"purity", "nmi", "clusters", "threshold"}
+    elif name == "many-shot":
+        assert {"accuracy_5_shot", "clusters_per_class_5_shot"} <= metrics
     else:
         assert "accuracy" in metrics and "clusters_per_class" in metrics
     for row in found["rows"]:

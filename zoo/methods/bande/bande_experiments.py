@@ -324,6 +324,70 @@ def unsupervised_cells(scale: Scale) -> list[Cell]:
     ]
 
 
+def many_shot_cells(scale: Scale) -> list[Cell]:
+    """Many examples of each class: clusters, means, a supervised net."""
+    from metazoo.methods.bande.bande_many_shot import (
+        CIFAR_SHOTS,
+        MINI_SHOTS,
+        measure_cifar,
+        measure_mini,
+        measure_supervised,
+    )
+
+    small = _is_small(scale)
+    mini, cifar = ("mini_imagenet", "test"), "cifar10"
+    if small:
+        mini, cifar = ("glyphs", "test"), "glyphs"
+    found = []
+    for seed in scale.seeds:
+        test_seed = _TEST_SEED + seed
+        for mode in ("protonet", "bande"):
+            measures = {
+                "mini": measure_mini(
+                    mini,
+                    3 if small else 5,
+                    (1, 5) if small else MINI_SHOTS,
+                    test_seed,
+                ),
+                "cifar": measure_cifar(
+                    cifar, (2, 99) if small else CIFAR_SHOTS, 5, test_seed
+                ),
+            }
+            for name, measure in measures.items():
+                model = training(name, _MANY[name], mode, scale, seed)
+                labels = {"data": name, "model": mode}
+                found.append(Cell(labels, seed, measure, model))
+        found.append(
+            Cell(
+                {"data": "cifar", "model": "supervised"},
+                seed,
+                measure_supervised(cifar),
+                _supervised(scale, seed),
+            )
+        )
+    return found
+
+
+_MANY = {"mini": "mini_imagenet", "cifar": "cifar10"}
+
+
+def _supervised(scale: Scale, seed: int) -> Training:
+    """A network as large as the others', on as many images."""
+    from metazoo.methods.bande.bande_many_shot import SupervisedRecipe
+
+    few = scale.changes
+    recipe = SupervisedRecipe(
+        dataset=few.get("dataset", "cifar10"),
+        split="train",
+        num_classes=720 if _is_small(scale) else 10,
+        steps=few.get("steps", RECIPES["cifar10"].steps),
+        conv_filters=few.get("filters", 64),
+        keep_best=False,
+        seed=seed,
+    )
+    return Training(f"cifar_supervised_{seed}", recipe)
+
+
 def _experiment(
     doc: str, cells: Callable[[Scale], Sequence[Cell]]
 ) -> Experiment:
@@ -345,5 +409,9 @@ EXPERIMENTS: Mapping[str, Experiment] = {
     "unsupervised": _experiment(
         "clusters of unlabelled characters agree with their classes",
         unsupervised_cells,
+    ),
+    "many-shot": _experiment(
+        "from one to thousands of shots, clusters do not fall behind means",
+        many_shot_cells,
     ),
 }

@@ -253,6 +253,18 @@ RECIPES = {
         halve_every=20000,
         global_clipnorm=1000.0,
     ),
+    # The workshop used a Wide ResNet; sigma and alpha are not stated there.
+    "cifar10": BandeRecipe(
+        dataset="cifar10",
+        split="train",
+        val_split="test",
+        rotations=False,
+        num_ways=10,
+        num_shots=5,
+        num_queries=5,
+        rescaling=(1 / 255, 0.0),
+        **_OFFICIAL,
+    ),
     "glyphs": BandeRecipe(
         dataset="glyphs",
         rotations=False,
