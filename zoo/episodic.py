@@ -374,7 +374,7 @@ class EpisodicLearner(EpisodicServing):
             state = (tf.TensorSpec(examples), self.state_spec())
             return tf.function(self.outputs_from_state, input_signature=state)
         mask = tf.TensorSpec([None, None], tf.bool)
-        specs = (
+        specs: tuple[Any, ...] = (
             tf.TensorSpec(examples),
             tf.TensorSpec([None, None], tf.int64),
             mask,

@@ -137,7 +137,8 @@ def _map(
         axes.add_artist(box)
     used = np.unique(assignment)
     axes.scatter(
-        *centres[used].T,
+        centres[used, 0],
+        centres[used, 1],
         marker="X",
         s=90,
         c=[class_colour(int(c)) for c in used],

@@ -205,9 +205,18 @@ def _one_number(shots: Any) -> int:
 
 # The official code draws one episode a step and clips at a norm that is
 # never reached.
-_OFFICIAL = {"global_clipnorm": 1000.0, "num_tasks": 1, "steps": 20000}
+_OFFICIAL: dict[str, Any] = {
+    "global_clipnorm": 1000.0,
+    "num_tasks": 1,
+    "steps": 20000,
+}
 # Two cores: fewer filters and steps, and every halving so much earlier.
-_SMALL = {"filters": 32, "steps": 3000, "halve_from": 1500, "halve_every": 500}
+_SMALL: dict[str, Any] = {
+    "filters": 32,
+    "steps": 3000,
+    "halve_from": 1500,
+    "halve_every": 500,
+}
 
 CHARACTERS = BandeRecipe(
     split="background", num_ways=20, num_shots=1, num_queries=5, **_OFFICIAL
