@@ -77,10 +77,14 @@ def draw_alphabet(
         h[0],
         clusters.mu[0],
         assignment,
-        f"{alphabet}: {len(np.unique(assignment))} clusters of "
-        f"{len(mine)} drawings",
+        f"{alphabet}: {len(mine)} drawings in "
+        f"{_counted(len(np.unique(assignment)), 'cluster')}",
         learner.value_range or (0, 1),
     )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _rows(
