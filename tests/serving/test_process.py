@@ -109,14 +109,16 @@ def ask_grpc(address, steps):
     request.inputs["steps"].CopyFrom(tf.make_tensor_proto([steps], tf.int64))
     with grpc.insecure_channel(address) as channel:
         stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        return len(stub.Predict(request, timeout=60).outputs)
+        answer = stub.Predict(request, timeout=60).outputs["y"]
+        return round(answer.float_val[0])
 
 
 def ask_rest(address, steps):
     connection = http.client.HTTPConnection(address, timeout=60)
     body = json.dumps({"inputs": [steps]})
     connection.request("POST", "/v1/models/linear:predict", body)
-    return len(json.loads(connection.getresponse().read())["outputs"])
+    answer = json.loads(connection.getresponse().read())["outputs"]["y"]
+    return round(answer[0])
 
 
 READY = r"ready: linear .*gRPC on (\S+:\d+), REST on (\S+:\d+)"
