@@ -13,6 +13,7 @@ from typing import Any
 from soaking.case import OUTAGES, Case, Outcome, problem_of, seen_of
 
 PAUSE_IN_OUTAGE = 0.1
+LONGEST_OUTAGE = 400.0
 MOST_PROBLEMS = 100
 
 
@@ -149,16 +150,23 @@ def _client(job: LoadJob, index: int, num_requests: int) -> LoadResult:
     }
     result = LoadResult()
     for case in rng.choices(job.cases, job.weights, k=num_requests):
-        sender = senders[case.transport]
-        while True:
-            start = time.time()
-            outcome = seen_of(case, sender.send(case))
-            result.add(case, outcome, start)
-            if outcome.status not in OUTAGES:
-                break
-            time.sleep(PAUSE_IN_OUTAGE)
+        _send(case, senders[case.transport], result)
         with _progress.get_lock():
             _progress.value += 1
     for sender in senders.values():
         sender.close()
     return result
+
+
+def _send(case: Case, sender: Any, result: LoadResult) -> None:
+    """Sends a case until somebody answers."""
+    limit = time.time() + LONGEST_OUTAGE
+    while True:
+        start = time.time()
+        outcome = seen_of(case, sender.send(case))
+        result.add(case, outcome, start)
+        if outcome.status not in OUTAGES:
+            return
+        if start > limit:
+            raise RuntimeError(f"no answer for {LONGEST_OUTAGE} s: {outcome}")
+        time.sleep(PAUSE_IN_OUTAGE)

@@ -62,7 +62,7 @@ class ServerProcess:
         self._arguments["batching"].write_text(BATCHING)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, timeout: float = 120.0) -> float:
+    def start(self, timeout: float = 300.0) -> float:
         """Starts the server and waits until it answers.
 
         Returns:
