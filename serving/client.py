@@ -23,6 +23,7 @@ from metazoo.serving.remote_adapted import (
     RemoteAdapted,
     check_origin,
     state_layout,
+    stored_ways,
 )
 from metazoo.serving.signatures import (
     ADAPT,
@@ -217,7 +218,7 @@ class Client:
         """
         stored = read_adapted(path)
         check_origin(stored, self.origin(), path)
-        ways = stored.notes.get("num_ways")
+        ways = stored_ways(stored, path)
         return RemoteAdapted(self, stored.state, stored.single, ways)
 
     def predict_state(

@@ -110,6 +110,29 @@ def layout_digest(
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def stored_ways(stored: StoredState, path: str | Path) -> int | None:
+    """Reads the number of classes that a state was stored with.
+
+    Args:
+        stored: What the file holds.
+        path: The file, for messages.
+
+    Returns:
+        The number; None if it is not known.
+
+    Raises:
+        EpisodeError: If it is no number of classes.
+    """
+    ways = stored.notes.get("num_ways")
+    if ways is None:
+        return None
+    if type(ways) is not int or ways < 1:
+        raise EpisodeError(
+            f"{path}: num_ways must be a whole number from 1 on; got {ways!r}"
+        )
+    return ways
+
+
 def check_origin(
     stored: StoredState, origin: Mapping[str, Any], path: str | Path
 ) -> None:

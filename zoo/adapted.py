@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import uuid
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,6 +26,7 @@ _DAMAGED = (
     OSError,
     EOFError,
     RuntimeError,
+    MemoryError,
     zipfile.BadZipFile,
     zlib.error,
 )
@@ -117,7 +119,7 @@ class AdaptedModel:
             _SINGLE: np.array(self.single),
             _NOTES: np.array(json.dumps(dict(notes or {}))),
         }
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary = path.with_name(f".{path.name}.tmp-{uuid.uuid4().hex}")
         try:
             with open(temporary, "wb") as file:
                 np.savez(file, **extra, **self.state)
@@ -163,14 +165,25 @@ def read_adapted(path: str | Path) -> StoredState:
         EpisodeError: the file is no stored state.
     """
     try:
-        if not zipfile.is_zipfile(path):
-            raise ValueError("it is missing, or no .npz archive")
+        _check_archive(path)
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         notes = json.loads(str(arrays.pop(_NOTES, "{}")))
     except _DAMAGED as error:
         raise EpisodeError(f"{path} holds no adapted state: {error}") from error
-    if _SINGLE not in arrays or not isinstance(notes, dict):
+    single = arrays.pop(_SINGLE, None)
+    if np.shape(single) or single is None or not isinstance(notes, dict):
         raise EpisodeError(f"{path} was not written by AdaptedModel.save.")
-    single = bool(arrays.pop(_SINGLE))
-    return StoredState(arrays, single, notes)
+    return StoredState(arrays, bool(single), notes)
+
+
+def _check_archive(path: str | Path) -> None:
+    """Refuses what `save` does not write, such as a few bytes of gigabytes."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is missing, or no .npz archive")
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if not member.filename.endswith(".npy"):
+                raise ValueError(f"{member.filename!r} is no array")
+            if member.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{member.filename!r} is compressed")

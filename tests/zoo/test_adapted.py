@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 
 import metazoo
-from metazoo.adapted import load_state
+from metazoo.adapted import load_state, read_adapted
 from metazoo.errors import EpisodeError
 
 
@@ -145,3 +147,38 @@ def test_wrong_state_is_refused(learner, new_episode, change, message):
     change(state)
     with pytest.raises(EpisodeError, match=message):
         learner.adapted(state)
+
+
+@pytest.mark.parametrize(
+    ("save", "single", "message"),
+    [
+        (np.savez, np.array([True, False]), "not written by"),
+        (np.savez_compressed, np.array(True), "compressed"),
+    ],
+)
+def test_what_save_does_not_write_is_refused(tmp_path, save, single, message):
+    path = tmp_path / "state.npz"
+    save(path, __single__=single, x=np.zeros([1, 2]))
+    with pytest.raises(EpisodeError, match=message):
+        read_adapted(path)
+
+
+def test_file_that_asks_for_too_much_memory_is_refused(tmp_path):
+    path = tmp_path / "state.npz"
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**15,)}
+    with (
+        zipfile.ZipFile(path, "w") as archive,
+        archive.open("x.npy", "w") as member,
+    ):
+        np.lib.format.write_array_header_1_0(member, header)
+    with pytest.raises(EpisodeError, match="holds no adapted state"):
+        read_adapted(path)
+
+
+def test_file_with_more_than_arrays_is_refused(tmp_path):
+    path = tmp_path / "state.npz"
+    np.savez(path, __single__=np.array(True), x=np.zeros([1, 2]))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("x.txt", "x")
+    with pytest.raises(EpisodeError, match=r"'x\.txt' is no array"):
+        read_adapted(path)

@@ -102,6 +102,18 @@ def test_notes_that_are_no_notes_are_refused(clients, tmp_path, notes):
         clients[0].load_adapted(path)
 
 
+@pytest.mark.parametrize("ways", ["3", 0, -1, 2.5, [3], True])
+def test_a_number_of_ways_that_is_none_is_refused(
+    clients, tasks, tmp_path, ways
+):
+    x, y, _ = tasks()
+    state = clients[0].adapt(x, y).state
+    path = tmp_path / "state.npz"
+    AdaptedModel(None, state, True).save(path, {"num_ways": ways})
+    with pytest.raises(EpisodeError, match="num_ways must be"):
+        clients[0].load_adapted(path)
+
+
 def test_queries_of_other_tasks_name_both_tensors(clients, tasks):
     x, y, queries = tasks()
     adapted = clients[0].adapt(np.stack([x, x]), np.stack([y, y]))
