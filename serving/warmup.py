@@ -9,9 +9,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from metazoo.errors import ServingError
 from metazoo.serving.cases import Case
 from metazoo.serving.extras import require
 from metazoo.serving.signatures import SERVING_DEFAULT, WARMUP_FILE
+
+# The limit of TensorFlow Serving.
+MOST_RECORDS = 1000
 
 
 def warmup_inputs(cases: Iterable[Case], default: str) -> dict[str, Any]:
@@ -62,10 +66,21 @@ def write_warmup(
 
 
 def read_warmup(directory: Path) -> Iterator[Any]:
-    """Yields the PredictRequests stored with a version, none if no file."""
+    """Yields the PredictRequests stored with a version, none if no file.
+
+    Args:
+        directory: The version folder.
+
+    Raises:
+        ServingError: If there are more than TensorFlow Serving takes.
+    """
     path = directory / WARMUP_FILE
     if not path.exists():
         return
     logs = require("tensorflow_serving.apis.prediction_log_pb2")
-    for record in tf.data.TFRecordDataset(str(path)):
+    for index, record in enumerate(tf.data.TFRecordDataset(str(path))):
+        if index == MOST_RECORDS:
+            raise ServingError(
+                f"{path} holds more than {MOST_RECORDS} warm-up records"
+            )
         yield logs.PredictionLog.FromString(record.numpy()).predict_log.request

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.serving.session import SavedModelSession
-from metazoo.serving.signatures import SignatureInfo
+from metazoo.serving.signatures import SERVING_DEFAULT, SignatureInfo
 from metazoo.serving.status import CODES, StatusError
 from metazoo.serving.tensors import from_proto
 from metazoo.serving.warmup import read_warmup
@@ -64,7 +64,8 @@ class Servable:
 
     def _replay(self, request: Any) -> None:
         inputs = {k: from_proto(v) for k, v in request.inputs.items()}
-        self.session.run(request.model_spec.signature_name, inputs)
+        signature = request.model_spec.signature_name or SERVING_DEFAULT
+        self.session.run(signature, inputs)
 
     def run(
         self,

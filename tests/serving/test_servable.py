@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import prediction_log_pb2
 
+from metazoo.errors import ServingError
+from metazoo.serving import warmup
 from metazoo.serving.server.servable import Servable
+from metazoo.serving.session import SavedModelSession
 from metazoo.serving.status import StatusError
 
 
@@ -43,3 +49,35 @@ def test_retire_waits_for_users(slow_dir):
     servable.release()
     retiring.join(10)
     assert not retiring.is_alive()
+
+
+@pytest.fixture
+def version(slow_dir, tmp_path):
+    """A version folder with two warm-up records for no named signature."""
+    folder = shutil.copytree(slow_dir / "1", tmp_path / "1")
+    log = prediction_log_pb2.PredictionLog()
+    steps = tf.make_tensor_proto([1], tf.int64)
+    log.predict_log.request.inputs["steps"].CopyFrom(steps)
+    with tf.io.TFRecordWriter(str(folder / warmup.WARMUP_FILE)) as writer:
+        for _ in range(2):
+            writer.write(log.SerializeToString())
+    return folder
+
+
+def test_warmup_without_signature_runs_the_default_one(version, monkeypatch):
+    ran = []
+    run = SavedModelSession.run
+
+    def noted(self, signature, *arguments):
+        ran.append(signature)
+        return run(self, signature, *arguments)
+
+    monkeypatch.setattr(SavedModelSession, "run", noted)
+    Servable("slow", 1, version).retire()
+    assert ran == ["serving_default"] * 2
+
+
+def test_too_many_warmup_records_are_refused(version, monkeypatch):
+    monkeypatch.setattr(warmup, "MOST_RECORDS", 1)
+    with pytest.raises(ServingError, match="more than 1 warm-up records"):
+        Servable("slow", 1, version)
