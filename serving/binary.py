@@ -77,9 +77,16 @@ def flags(
         settings: Fields of the embedded server's options.
 
     Raises:
-        ServingError: If the binary has no such setting, or its REST port
-            would be open beside an encrypted one.
+        ServingError: If the binary has no such setting or takes no free
+            port, or its REST port would be open beside an encrypted one.
     """
+    for name, number in (("port", port), ("rest_port", rest_port)):
+        # There, 0 means that the port stays closed.
+        if number == 0:
+            raise ServingError(
+                f"{name} is 0; {BINARY} can't choose a free port, so give "
+                "one, or use the embedded server"
+            )
     unknown = sorted(set(settings) - set(_FLAGS))
     if unknown:
         raise ServingError(
@@ -112,23 +119,36 @@ def run(command: list[str], port: int, on_ready: Callable[[], None]) -> int:
         on_ready: Called once the port is open.
 
     Returns:
-        Its exit status.
+        Its exit status: 0 if it ended by the SIGTERM that it was handed, for
+        which it has no handler, 128 plus the number for another signal.
     """
-    process = subprocess.Popen(command)
+    children: list[subprocess.Popen[bytes]] = []
     signals: list[int] = []
 
     def stop(number: int, frame: Any) -> None:
         signals.append(number)
-        if len(signals) > 1:
-            process.kill()
-        else:
-            process.terminate()
+        for child in children:
+            if len(signals) > 1:
+                child.kill()
+            else:
+                child.terminate()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+    process = subprocess.Popen(command)
+    children.append(process)
+    if signals:
+        # It came before there was anything to hand it to.
+        process.terminate()
     if _wait_open(process, port):
         on_ready()
-    return process.wait()
+    return _exit_status(process.wait(), bool(signals))
+
+
+def _exit_status(code: int, asked: bool) -> int:
+    if asked and code == -signal.SIGTERM:
+        return 0
+    return code if code >= 0 else 128 - code
 
 
 def _wait_open(process: subprocess.Popen[bytes], port: int) -> bool:

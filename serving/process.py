@@ -16,6 +16,7 @@ from metazoo.serving.binary import BINARY
 from metazoo.serving.extras import require
 from metazoo.serving.operations.models_config import models_config
 from metazoo.serving.server.config import from_file, from_mapping
+from metazoo.serving.server.listen import check_free
 from metazoo.serving.server_files import ServerFiles
 
 Prefer = Literal["auto", "embedded", "tensorflow_model_server"]
@@ -155,6 +156,7 @@ def _serve_binary(
     flags: list[str],
     place: tuple[str, int, int | None],
 ) -> int:
+    _check_ports(*place)
     with tempfile.TemporaryDirectory() as directory:
         config = files.model_config
         if config is None:
@@ -166,3 +168,10 @@ def _serve_binary(
             place[1],
             lambda: _say_ready(BINARY, names, *place),
         )
+
+
+def _check_ports(host: str, port: int, rest_port: int | None) -> None:
+    # gRPC would share a taken port without a word, and split the clients.
+    check_free(host, port, "gRPC", "--port")
+    if rest_port is not None:
+        check_free(host, rest_port, "REST", "--rest-port")

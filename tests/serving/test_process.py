@@ -21,6 +21,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from metazoo.errors import ServingError
 from metazoo.serving import serve
 from metazoo.serving.binary import flags
+from metazoo.serving.binary import run as run_binary
 from metazoo.serving.server_files import ServerFiles
 
 SERVE = """
@@ -244,6 +245,45 @@ def test_binary_runs_with_generated_config(model_dir, tmp_path, free_port):
     finally:
         process.kill()
         process.communicate()
+
+
+def test_binary_that_ends_by_the_signal_is_no_failure():
+    def ready():
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        port = opened.getsockname()[1]
+        handlers = [
+            signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)
+        ]
+        try:
+            assert run_binary(["sleep", "60"], port, ready) == 0
+            died = ["sh", "-c", "kill -ABRT $$"]
+            assert run_binary(died, port, lambda: None) == 128 + signal.SIGABRT
+        finally:
+            signal.signal(signal.SIGTERM, handlers[0])
+            signal.signal(signal.SIGINT, handlers[1])
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+def test_binary_on_a_taken_port_is_refused(
+    model_dir, tmp_path, monkeypatch, free_port, taken
+):
+    binary = tmp_path / "tensorflow_model_server"
+    binary.write_text("#!/bin/sh\nexit 9\n")
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [free_port, other.getsockname()[1]][:: 2 * taken - 1]
+        option = ["--port", "--rest-port"][taken]
+        with pytest.raises(ServingError, match=f"{ports[taken]}.*{option}"):
+            serve({"linear": model_dir}, *ports, "0.0.0.0")
+
+
+@pytest.mark.parametrize("ports", [(0, 2), (1, 0)])
+def test_binary_without_a_port_number_is_refused(ports):
+    with pytest.raises(ServingError, match="port is 0"):
+        flags(*ports, ServerFiles(), {})
 
 
 def test_flags_of_the_binary_are_those_of_the_settings(tmp_path):
