@@ -7,7 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from metazoo.errors import EpisodeError
-from metazoo.serving.signatures import SignatureInfo, TensorInfo, shape_text
+from metazoo.serving.signatures import (
+    SignatureInfo,
+    TensorInfo,
+    dtype_name,
+    shape_text,
+)
 from metazoo.serving.status import StatusError
 
 # Outputs whose last axis counts the classes of a task.
@@ -45,7 +50,7 @@ def check_outputs(
 
 
 def _check_output(info: TensorInfo, value: np.ndarray, tasks: int) -> None:
-    dtype = "string" if value.dtype.kind in "OSU" else value.dtype.name
+    dtype = dtype_name(value)
     if dtype != info.dtype:
         raise AnswerError(
             f"output tensor {info.name!r} came as {dtype}; the signature "

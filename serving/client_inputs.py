@@ -10,9 +10,12 @@ import numpy as np
 
 from metazoo.checks import as_array, check_examples, check_labels, check_mask
 from metazoo.errors import EpisodeError
-from metazoo.serving.signatures import SignatureInfo, TensorInfo, shape_text
-
-SUPPORT_SIZE = "support_size"
+from metazoo.serving.signatures import (
+    SUPPORT_SIZE,
+    SignatureInfo,
+    TensorInfo,
+    shape_text,
+)
 
 Arrays = dict[str, np.ndarray]
 Shape = tuple[int | None, ...]

@@ -11,7 +11,6 @@ import numpy as np
 from metazoo.checks import check_examples
 from metazoo.errors import EpisodeError, ServingError
 from metazoo.serving.client_inputs import (
-    SUPPORT_SIZE,
     Arrays,
     SupportSet,
     as_inputs,
@@ -19,11 +18,14 @@ from metazoo.serving.client_inputs import (
     pack_bytes,
     support_set,
 )
-from metazoo.serving.signatures import PREDICT, SignatureInfo
+from metazoo.serving.signatures import (
+    BYTES,
+    PADDED,
+    PREDICT,
+    SUPPORT_SIZE,
+    SignatureInfo,
+)
 from metazoo.serving.transports.base import ModelDescription
-
-PADDED = "_padded"
-BYTES = "_bytes"
 
 
 @dataclass(frozen=True)

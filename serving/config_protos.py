@@ -21,6 +21,9 @@ from google.protobuf import (
 
 from metazoo.errors import ServingError
 
+# Where the metrics are unless a MonitoringConfig says otherwise.
+METRICS_PATH = "/monitoring/prometheus/metrics"
+
 _PACKAGE = "metazoo.serving.config"
 _WRAPPERS = wrappers_pb2.DESCRIPTOR.name
 _INT64 = ".google.protobuf.Int64Value"

@@ -20,7 +20,11 @@ def version_number(name: str) -> int | None:
     """
     if not (name.isascii() and name.isdigit()):
         return None
-    number = int(name)
+    digits = name.lstrip("0") or "0"
+    # Python refuses to read thousands of digits.
+    if len(digits) > len(str(LARGEST_VERSION)):
+        return None
+    number = int(digits)
     return number if number <= LARGEST_VERSION else None
 
 

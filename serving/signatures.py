@@ -11,6 +11,11 @@ ADAPT_PREDICT = "adapt_predict"
 ADAPT = "adapt"
 PREDICT = "predict"
 SERVING_DEFAULT = "serving_default"
+# Ends of the names of further forms of a signature.
+PADDED = "_padded"
+BYTES = "_bytes"
+# Input of a padded form: how many examples of each task are real.
+SUPPORT_SIZE = "support_size"
 INIT_OP = "__saved_model_init_op"
 PREDICT_METHOD = "tensorflow/serving/predict"
 
@@ -42,7 +47,7 @@ class TensorInfo:
         Returns:
             A message that names the tensor, or None if it fits.
         """
-        dtype = "string" if value.dtype.kind in "OSU" else value.dtype.name
+        dtype = dtype_name(value)
         if dtype != self.dtype:
             return (
                 f"input tensor {self.name!r} has dtype {dtype}; "
@@ -77,6 +82,11 @@ class SignatureInfo:
     name: str
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
+
+
+def dtype_name(value: np.ndarray) -> str:
+    """Names the dtype of an array as `TensorInfo` does."""
+    return "string" if value.dtype.kind in "OSU" else value.dtype.name
 
 
 def shape_text(shape: Sequence[int | None] | None) -> str:

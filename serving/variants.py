@@ -16,11 +16,11 @@ import tensorflow as tf
 
 from metazoo.errors import ExportError
 from metazoo.guards import require
+from metazoo.serving.signatures import BYTES, PADDED, SUPPORT_SIZE
 from metazoo.signature import Signature
 
 Arrays = dict[str, np.ndarray]
 
-SUPPORT_SIZE = "support_size"
 PADDING = 2
 OUT_OF_RANGE = -(2**40)
 
@@ -71,7 +71,7 @@ def endpoints(
     found = {
         name: Endpoint(signature, name, dict) for name, signature in own.items()
     }
-    default = ("padded", f"{next(iter(own))}_bytes")
+    default = ("padded", f"{next(iter(own))}{BYTES}")
     for variant, endpoint in _chosen(made, variants, default):
         name = endpoint.signature.name
         if name in found:
@@ -101,7 +101,7 @@ def padded(signature: Signature) -> Endpoint | None:
 
     spec = tf.TensorSpec([None], tf.int32, SUPPORT_SIZE)
     made = Signature(
-        f"{signature.name}_padded",
+        f"{signature.name}{PADDED}",
         {**signature.inputs, SUPPORT_SIZE: spec},
         fn,
         signature.outputs,
@@ -140,7 +140,7 @@ def as_bytes(signature: Signature) -> Endpoint | None:
         for name in examples
     }
     made = Signature(
-        f"{signature.name}_bytes",
+        f"{signature.name}{BYTES}",
         {
             name: tf.TensorSpec([None], tf.string, name)
             if name in examples

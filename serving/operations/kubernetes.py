@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metazoo.serving.config_protos import METRICS_PATH
 from metazoo.serving.operations.flags import BINARY, CONFIG, server_flags
-from metazoo.serving.operations.server_files import METRICS_PATH
 from metazoo.serving.operations.settings import (
     GRPC_PORT,
     REST_PORT,

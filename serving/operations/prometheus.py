@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 
-from metazoo.serving.operations.server_files import METRICS_PATH
+from metazoo.serving.config_protos import METRICS_PATH
 from metazoo.serving.operations.settings import Settings
 from metazoo.serving.operations.yaml_text import yaml_text
 

@@ -6,14 +6,13 @@ from pathlib import Path
 
 from metazoo.errors import ServingError
 from metazoo.serving.config_protos import (
+    METRICS_PATH,
     BatchingParameters,
     MonitoringConfig,
     SSLConfig,
     write_text,
 )
 from metazoo.serving.operations.settings import Settings, TlsFiles
-
-METRICS_PATH = "/monitoring/prometheus/metrics"
 
 
 def batching_text(settings: Settings) -> str:

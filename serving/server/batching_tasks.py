@@ -6,12 +6,10 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
+from metazoo.serving.signatures import SUPPORT_SIZE
 from metazoo.serving.status import StatusError, invalid
 
 Arrays = dict[str, np.ndarray]
-
-# Where a request has this input, labels beyond it are padding.
-SUPPORT_SIZE = "support_size"
 
 
 def tasks_of(inputs: Mapping[str, np.ndarray]) -> int:
@@ -88,6 +86,7 @@ def _is_finite(value: np.ndarray) -> bool:
 def _ranges(labels: np.ndarray, sizes: np.ndarray | None) -> Hashable:
     """The set of (least, largest) label over tasks."""
     rows = labels.reshape(len(labels), -1)
+    # Labels beyond the size of a task are padding.
     if sizes is not None and sizes.shape == (len(rows),):
         real = np.arange(rows.shape[1]) < sizes[:, None]
         rows = np.where(real, rows, rows[:, :1])

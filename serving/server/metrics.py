@@ -10,7 +10,6 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import Metric
 
-PATH = "/monitoring/prometheus/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = tuple(10 * 1.8**power for power in range(33))
 SIZES = tuple(float(2**power) for power in range(14))

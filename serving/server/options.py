@@ -8,6 +8,7 @@ from pathlib import Path
 
 from metazoo.errors import ServingError
 from metazoo.serving.config_protos import (
+    METRICS_PATH,
     BatchingParameters,
     MonitoringConfig,
     read_text,
@@ -15,7 +16,6 @@ from metazoo.serving.config_protos import (
 from metazoo.serving.server.batching_options import BatchingOptions
 from metazoo.serving.server.tls import ServerTls
 
-PROMETHEUS_PATH = "/monitoring/prometheus/metrics"
 LARGEST_REQUEST = 2**31 - 1
 _THREADS_PER_CORE = 4
 _POSITIVE = (
@@ -90,7 +90,7 @@ class ServerOptions:
     max_request_bytes: int = 256 * 2**20
     max_connections: int = 1000
     enable_cors: bool = False
-    prometheus_path: str | None = PROMETHEUS_PATH
+    prometheus_path: str | None = METRICS_PATH
     batching: BatchingOptions | str | Path | None = None
     tls: ServerTls | str | Path | None = None
     tensor_content: bool = False
@@ -187,7 +187,7 @@ def read_monitoring(path: str | Path) -> str | None:
     config = read_text(path, MonitoringConfig).prometheus_config
     if not config.enable:
         return None
-    found = config.path or PROMETHEUS_PATH
+    found = config.path or METRICS_PATH
     if not found.startswith("/"):
         raise ServingError(
             f"{path}: prometheus_config.path must begin with '/'; got {found!r}"

@@ -17,7 +17,7 @@ from google.protobuf.json_format import MessageToDict
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from metazoo.serving.publish import LARGEST_VERSION
+from metazoo.serving.publish import version_number
 from metazoo.serving.server import json_tensor
 from metazoo.serving.server import metrics as prometheus
 from metazoo.serving.server.answers import signature_map, status_response
@@ -212,8 +212,8 @@ def _as_json(message: Any) -> dict[str, Any]:
 
 
 def _selector(found: re.Match[str]) -> ModelSelector:
-    version = int(found[2]) if found[2] else None
-    if version is not None and version > LARGEST_VERSION:
+    version = version_number(found[2]) if found[2] else None
+    if found[2] and version is None:
         raise invalid(f"Failed to convert version: {found[2]} to numeric.")
     label = unquote(found[3]) if found[3] else None
     return ModelSelector(unquote(found[1]), version, label)

@@ -4,9 +4,10 @@ import pytest
 
 from metazoo.errors import ServingError
 from metazoo.serving import EmbeddedServer
+from metazoo.serving.config_protos import METRICS_PATH
 from metazoo.serving.server.batching_options import BatchingOptions
 from metazoo.serving.server.listen import is_loopback, join, resolve
-from metazoo.serving.server.options import PROMETHEUS_PATH, ServerOptions
+from metazoo.serving.server.options import ServerOptions
 from metazoo.serving.server_files import ServerFiles
 
 
@@ -72,7 +73,7 @@ def test_files_become_settings(tmp_path):
     [
         ("", None),
         ("prometheus_config { enable: false path: '/x' }", None),
-        ("prometheus_config { enable: true }", PROMETHEUS_PATH),
+        ("prometheus_config { enable: true }", METRICS_PATH),
     ],
 )
 def test_monitoring_file_turns_metrics_off_or_leaves_their_path(
