@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from metazoo.errors import ServingError
 from metazoo.serving.config_protos import read_text
 from metazoo.serving.extras import require
 from metazoo.serving.status import CODES, StatusError
+from metazoo.serving.transports.tls import ClientTls
 
 
 def reload_models(
     address: str,
     models_config: str | Path,
     timeout: float = 300.0,
-    credentials: Any = None,
+    tls: ClientTls | None = None,
 ) -> None:
     """Replaces a server's models, labels and policies, and waits for them.
 
@@ -27,14 +27,16 @@ def reload_models(
         address: HOST:PORT of gRPC.
         models_config: The file, as the server sees its paths.
         timeout: Longest wait for the new models, in seconds.
-        credentials: `grpc.ChannelCredentials` for TLS; None for plain text.
+        tls: Certificates; None for a connection that is not encrypted.
 
     Raises:
         StatusError: What the server answers; FAILED_PRECONDITION for a label
             on a version that it has not loaded.
-        ServingError: If the file can't be read.
+        ServingError: If the file, the address or a certificate can't be
+            used.
     """
     grpc = require("grpc")
+    transport = require("metazoo.serving.transports.grpc_transport")
     messages = require("tensorflow_serving.apis.model_management_pb2")
     services = require("tensorflow_serving.apis.model_service_pb2_grpc")
     configs = require("tensorflow_serving.config.model_server_config_pb2")
@@ -42,17 +44,13 @@ def reload_models(
     if not config.model_config_list.config:
         raise ServingError(f"{models_config} lists no model")
     request = messages.ReloadConfigRequest(config=config)
-    channel = (
-        grpc.insecure_channel(address)
-        if credentials is None
-        else grpc.secure_channel(address, credentials)
-    )
-    with channel:
+    with transport.open_channel(address, tls) as channel:
         stub = services.ModelServiceStub(channel)
         try:
             answer = stub.HandleReloadConfigRequest(request, timeout=timeout)
         except grpc.RpcError as error:
-            raise StatusError(error.code().name, error.details()) from error
+            message = f"{address}: {error.details() or 'no details'}"
+            raise StatusError(error.code().name, message) from error
     status = answer.status
     if status.error_code:
         raise StatusError(CODES[status.error_code], status.error_message)

@@ -55,10 +55,9 @@ class GrpcTransport:
         Raises:
             ServingError: If the address or a certificate can't be used.
         """
-        _check_address(target.address)
         self._target = target
         self._write = write
-        self._channel = _channel(target.address, target.tls)
+        self._channel = open_channel(target.address, target.tls)
         self._prediction = prediction_service_pb2_grpc.PredictionServiceStub(
             self._channel
         )
@@ -88,7 +87,11 @@ class GrpcTransport:
             self._prediction.GetModelMetadata, request, timeout
         )
         found = get_model_metadata_pb2.SignatureDefMap()
-        response.metadata["signature_def"].Unpack(found)
+        if not response.metadata["signature_def"].Unpack(found):
+            raise StatusError(
+                "INTERNAL",
+                f"{self._target.address}: the answer does not describe a model",
+            )
         return ModelDescription(
             response.model_spec.version.value, describe_all(found.signature_def)
         )
@@ -166,7 +169,17 @@ def _check_address(address: str) -> None:
         raise ServingError(f"address {address!r} is not host:port")
 
 
-def _channel(address: str, tls: ClientTls | None) -> grpc.Channel:
+def open_channel(address: str, tls: ClientTls | None) -> grpc.Channel:
+    """Makes a channel; nothing is sent yet.
+
+    Args:
+        address: `host:port`.
+        tls: Certificates; None for a connection that is not encrypted.
+
+    Raises:
+        ServingError: If the address or a certificate can't be used.
+    """
+    _check_address(address)
     if tls is None:
         return grpc.insecure_channel(address, options=OPTIONS)
     # gRPC finds fault with the files only when it connects, and mutely.

@@ -5,11 +5,13 @@ import shutil
 import urllib.request
 
 import pytest
+import trustme
 
 from metazoo.errors import ServingError
-from metazoo.serving import EmbeddedServer
+from metazoo.serving import ClientTls, EmbeddedServer
 from metazoo.serving.operations import Policy, reload_models, serve_config
 from metazoo.serving.server.config import from_file
+from metazoo.serving.server.tls import ServerTls
 from metazoo.serving.status import StatusError
 
 BOTH = {"linear": Policy(specific=(1, 2))}
@@ -81,6 +83,25 @@ def test_servers_refusal_is_raised(server, tmp_path):
         reload_models(f"127.0.0.1:{server.port}", path)
     assert raised.value.code == "INVALID_ARGUMENT"
     assert "absolute" in raised.value.message
+
+
+def test_tls_is_that_of_the_client(served, tmp_path):
+    authority = trustme.CA()
+    leaf = authority.issue_cert("localhost")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    tls = ServerTls(
+        leaf.private_key_pem.bytes().decode(),
+        leaf.cert_chain_pems[0].bytes().decode(),
+    )
+    config = served / "models.local.config"
+    with EmbeddedServer(
+        from_file(config), 0, None, tls=tls, allow_unavailable_labels=True
+    ) as running:
+        address = f"localhost:{running.port}"
+        reload_models(address, config, tls=ClientTls(tmp_path / "ca.pem"))
+        with pytest.raises(StatusError, match="UNAVAILABLE") as raised:
+            reload_models(address, config, timeout=10)
+        assert address in raised.value.message
 
 
 def test_nobody_there_is_unavailable(served, free_port):
