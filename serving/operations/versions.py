@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import uuid
 from pathlib import Path
 
 from metazoo.errors import ExportError
@@ -12,6 +11,7 @@ from metazoo.serving.extras import require
 from metazoo.serving.operations.plan import PlannedModel
 from metazoo.serving.operations.writing import make_folder, make_readable
 from metazoo.serving.publish import list_versions, publish
+from metazoo.serving.staging import staging_folder
 
 
 def place_versions(model: PlannedModel, base: Path) -> None:
@@ -36,25 +36,31 @@ def place_versions(model: PlannedModel, base: Path) -> None:
                 "never replaced, so export under a new number"
             )
     if model.preset is not None:
-        make_readable(_export(model.preset, base, model.version))
+        _export(model.preset, base, model.version)
 
 
 def _copy(source: Path, base: Path, version: int) -> None:
-    staging = base / f".tmp-{uuid.uuid4().hex}"
-    try:
-        shutil.copytree(source, staging)
-        make_readable(staging)
-        publish(staging, base, version)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with staging_folder(base) as staging:
+        shutil.copytree(source, staging, dirs_exist_ok=True)
+        _publish(staging, base, version)
 
 
-def _export(preset: str, base: Path, version: int) -> Path:
+def _export(preset: str, base: Path, version: int) -> None:
     from metazoo.presets import from_preset
 
     exporter = require("metazoo.serving.exporter")
-    path: Path = exporter.export(from_preset(preset), base, version)
-    return path
+    with staging_folder(base) as staging:
+        # The warm-up records hold the name of the model's folder.
+        path = exporter.export(
+            from_preset(preset), staging / base.name, version
+        )
+        _publish(path, base, version)
+
+
+def _publish(staging: Path, base: Path, version: int) -> None:
+    # A server that can't read what it sees gives the version up for good.
+    make_readable(staging)
+    publish(staging, base, version)
 
 
 def digest(folder: Path) -> str:
