@@ -33,7 +33,7 @@ def run_batch(
         if len(units) == 1:
             units[0].finish(error=error)
             return
-        LOG.info("%d merged requests run again singly: %s", len(units), error)
+        LOG.debug("%d merged requests run again singly: %s", len(units), error)
         _run_singly(batch, options, metrics)
         return
     for unit, values in zip(units, answers, strict=True):

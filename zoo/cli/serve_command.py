@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from metazoo.cli.logs import log_to_stderr
 from metazoo.cli.options import download_progress
 from metazoo.cli.quiet import load_tensorflow
 from metazoo.cli.serve_options import add_arguments, settings_of
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         args.monitoring_config_file,
         args.ssl_config_file,
     )
-    with _folders(dict(models)) as folders:
+    with log_to_stderr(), _folders(dict(models)) as folders:
         return serve(
             folders,
             port=args.port,
