@@ -7,7 +7,6 @@ its connection.
 from __future__ import annotations
 
 import importlib.util
-import resource
 import sys
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,13 +16,13 @@ ABSENT = ("keras", "metazoo")
 # The process holds some hundred megabytes: it goes when nothing comes.
 IDLE_SECONDS = 60.0
 # TensorFlow keeps a little of every model it ever loaded.
-LARGEST_BYTES = 3 << 29
+MOST_EXPORTS = 30
 INVALID_ARGUMENT = 3
 UNKNOWN = 2
 
 
 def serve(connection: Connection) -> None:
-    """Answers until the other end closes or says nothing, or it grew large.
+    """Answers until the other end closes or says nothing, or to the last.
 
     Args:
         connection: Requests in; progress, results and failures out.
@@ -32,7 +31,9 @@ def serve(connection: Connection) -> None:
     loaders = {"saved_model": _saved_model, "cpp": _cpp_loader()}
     check_absent()
     connection.send(("ready",))
-    while not _is_large() and connection.poll(IDLE_SECONDS):
+    for _ in range(MOST_EXPORTS):
+        if not connection.poll(IDLE_SECONDS):
+            return
         try:
             directory, names, calls, refusals = connection.recv()
         except EOFError:
@@ -48,12 +49,6 @@ def serve(connection: Connection) -> None:
             connection.send(("failed", f"{type(error).__name__}: {error}"))
         else:
             connection.send(("done",))
-
-
-def _is_large() -> bool:
-    unit = 1 if sys.platform == "darwin" else 1024
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return used > LARGEST_BYTES
 
 
 def check_absent() -> None:
