@@ -7,8 +7,8 @@ from typing import Any
 from metazoo.serving.extras import require
 
 _HOMES = {
-    "export": "metazoo.serving.exporter",
-    "Client": "metazoo.serving.client",
+    "export": "metazoo.serving.exporting.exporter",
+    "Client": "metazoo.serving.client.client",
     "ClientTls": "metazoo.serving.transports.tls",
     "EmbeddedServer": "metazoo.serving.server.app",
     "serve": "metazoo.serving.process",

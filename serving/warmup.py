@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.errors import ServingError
-from metazoo.serving.cases import Case
+from metazoo.serving.exporting.cases import Case
 from metazoo.serving.extras import require
 from metazoo.serving.signatures import SERVING_DEFAULT, WARMUP_FILE
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from metazoo.serving.examples import run_eager
-from metazoo.serving.variants import endpoints
+from metazoo.serving.exporting.examples import run_eager
+from metazoo.serving.exporting.variants import endpoints
 from soaking.case import WEIGHTS, Arrays, Case
 from soaking.wire import PREDICT, grpc_request, json_body, url
 

@@ -48,7 +48,7 @@ def _copy(source: Path, base: Path, version: int) -> None:
 def _export(preset: str, base: Path, version: int) -> None:
     from metazoo.presets import from_preset
 
-    exporter = require("metazoo.serving.exporter")
+    exporter = require("metazoo.serving.exporting.exporter")
     with staging_folder(base) as staging:
         # The warm-up records hold the name of the model's folder.
         path = exporter.export(

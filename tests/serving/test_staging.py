@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from metazoo.errors import ExportError
-from metazoo.serving import export, exporter
+from metazoo.serving import export
+from metazoo.serving.exporting import exporter
 from metazoo.serving.publish import list_versions, publish
 from metazoo.serving.staging import remove_stale, staging_folder
 
@@ -26,7 +27,8 @@ STOPPED = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 import conftest
-from metazoo.serving import export, exporter
+from metazoo.serving import export
+from metazoo.serving.exporting import exporter
 
 def stop(*arguments):
     print("written", flush=True)

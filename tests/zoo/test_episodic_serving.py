@@ -8,8 +8,8 @@ import tensorflow as tf
 
 import metazoo
 from metazoo.serving import export
+from metazoo.serving.exporting.variants import encode_examples, endpoints
 from metazoo.serving.session import SavedModelSession
-from metazoo.serving.variants import encode_examples, endpoints
 
 METHODS = ("ProtoNet", "MAML", "Reptile")
 PREDICTIONS = ("probabilities", "logits", "classes")

@@ -79,7 +79,7 @@ def _tell_of_version(notes: dict[str, Any], client: Client, path: Path) -> None:
 
 
 def _layout(adapted: AdaptedModel) -> str:
-    from metazoo.serving.remote_adapted import layout_digest
+    from metazoo.serving.client.adapted import layout_digest
 
     return layout_digest(
         [

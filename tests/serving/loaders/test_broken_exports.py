@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from metazoo.errors import ExportError
 from metazoo.serving import export
-from metazoo.serving.cases import Case, Refusal
-from metazoo.serving.gate import CHECKS, check_export
+from metazoo.serving.exporting.cases import Case, Refusal
+from metazoo.serving.exporting.gate import CHECKS, check_export
 from metazoo.signature import Signature
 
 X = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
@@ -112,7 +112,7 @@ def test_a_wrong_number_is_found_by_every_loader(tmp_path, check):
 def test_what_is_not_refused_is_found_by_every_loader(
     tmp_path, monkeypatch, check
 ):
-    from metazoo.serving import guards
+    from metazoo.serving.exporting import guards
 
     monkeypatch.setattr(guards, "require_filled", lambda inputs: tf.no_op())
     with pytest.raises(ExportError, match="no tasks is not refused"):

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from metazoo.errors import ExportError
-from metazoo.serving.examples import Arrays, example_inputs, run_eager
+from metazoo.serving.exporting.examples import Arrays, example_inputs, run_eager
+from metazoo.serving.exporting.variants import Endpoint
 from metazoo.serving.signatures import ADAPT, ADAPT_PREDICT, PREDICT
-from metazoo.serving.variants import Endpoint
 from metazoo.signature import Signature
 
 NUM_TASKS = (1, 3)

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from metazoo.errors import ExportError
-from metazoo.serving import export, exporter, guards
+from metazoo.serving import export
+from metazoo.serving.exporting import exporter, guards
 from metazoo.serving.session import SavedModelSession
 from metazoo.serving.warmup import read_warmup
 from metazoo.signature import Signature

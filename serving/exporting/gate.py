@@ -9,8 +9,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from metazoo.errors import ExportError
-from metazoo.serving.cases import Case, Refusal
-from metazoo.serving.compare import compare, computes_on_gpu
+from metazoo.serving.exporting.cases import Case, Refusal
+from metazoo.serving.exporting.compare import compare, computes_on_gpu
 from metazoo.serving.loaders.process import loader_process
 from metazoo.serving.session import SavedModelSession
 

@@ -10,15 +10,20 @@ import keras
 import tensorflow as tf
 
 from metazoo.errors import ExportError
-from metazoo.serving.cases import right_calls, wrong_calls
-from metazoo.serving.gate import CHECKS, IN_PROCESS, check_export, check_names
-from metazoo.serving.guards import guarded
+from metazoo.serving.exporting.cases import right_calls, wrong_calls
+from metazoo.serving.exporting.gate import (
+    CHECKS,
+    IN_PROCESS,
+    check_export,
+    check_names,
+)
+from metazoo.serving.exporting.guards import guarded
+from metazoo.serving.exporting.variants import Endpoint, endpoints
 from metazoo.serving.info import describe, write_info
 from metazoo.serving.loaders.process import loader_process
 from metazoo.serving.publish import check_version, publish
 from metazoo.serving.signature_defs import describe_all, read_signature_defs
 from metazoo.serving.staging import staging_folder
-from metazoo.serving.variants import Endpoint, endpoints
 from metazoo.serving.warmup import warmup_inputs, write_warmup
 from metazoo.signature import Signature
 

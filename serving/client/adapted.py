@@ -12,11 +12,11 @@ import numpy as np
 
 from metazoo.adapted import AdaptedModel, StoredState
 from metazoo.errors import EpisodeError
-from metazoo.serving.client_answers import trim_ways
+from metazoo.serving.client.answers import trim_ways
 from metazoo.serving.signatures import SignatureInfo
 
 if TYPE_CHECKING:
-    from metazoo.serving.client import Client
+    from metazoo.serving.client.client import Client
 
 
 class RemoteAdapted(AdaptedModel):

@@ -10,21 +10,20 @@ import numpy as np
 
 from metazoo.adapted import read_adapted
 from metazoo.errors import EpisodeError, ServingError
-from metazoo.serving import client_options
-from metazoo.serving import client_requests as requests
-from metazoo.serving.client_answers import (
-    check_outputs,
-    refuse_spoiled,
-    trim_ways,
-)
-from metazoo.serving.client_inputs import Arrays
-from metazoo.serving.client_requests import Request, example_shape, find
-from metazoo.serving.remote_adapted import (
+from metazoo.serving.client import options, requests
+from metazoo.serving.client.adapted import (
     RemoteAdapted,
     check_origin,
     state_layout,
     stored_ways,
 )
+from metazoo.serving.client.answers import (
+    check_outputs,
+    refuse_spoiled,
+    trim_ways,
+)
+from metazoo.serving.client.inputs import Arrays
+from metazoo.serving.client.requests import Request, example_shape, find
 from metazoo.serving.signatures import (
     ADAPT,
     ADAPT_PREDICT,
@@ -101,10 +100,8 @@ class Client:
             ImportError: If gRPC is asked for without the `serving` extra.
         """
         target = Target(address, model, version, label, tls)
-        client_options.check(transport, encoding, timeout, retries, target)
-        self._transport = client_options.open_transport(
-            transport, encoding, target
-        )
+        options.check(transport, encoding, timeout, retries, target)
+        self._transport = options.open_transport(transport, encoding, target)
         # gRPC has its own raw bytes; only JSON gains from another signature.
         self._encoding = encoding if transport == "rest" else "content"
         self._target = target

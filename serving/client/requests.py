@@ -10,7 +10,7 @@ import numpy as np
 
 from metazoo.checks import check_examples
 from metazoo.errors import EpisodeError, ServingError
-from metazoo.serving.client_inputs import (
+from metazoo.serving.client.inputs import (
     Arrays,
     SupportSet,
     as_inputs,

@@ -174,7 +174,8 @@ def test_retries_only_unavailable():
 
         return call
 
-    assert with_retries(fails_with("UNAVAILABLE", 2), Deadline(10.0)) == "answer"
+    answer = with_retries(fails_with("UNAVAILABLE", 2), Deadline(10.0))
+    assert answer == "answer"
     assert len(calls) == 3
     calls.clear()
     with pytest.raises(StatusError):

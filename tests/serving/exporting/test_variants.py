@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from metazoo.errors import ExportError
-from metazoo.serving.variants import encode_examples, endpoints
+from metazoo.serving.exporting.variants import encode_examples, endpoints
 from metazoo.signature import Signature
 
 SPECS = {

@@ -1,0 +1,1 @@
+"""A client with the verbs of a learner, over gRPC or REST."""

@@ -1,0 +1,1 @@
+"""Writes learners as version folders, and checks them first."""
