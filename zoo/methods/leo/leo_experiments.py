@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metazoo.experiments import Cell, Experiment, Measurement, Scale, Training
 from metazoo.methods.leo.leo_control_recipe import MetaSGDRecipe
-from metazoo.methods.leo.leo_recipe import TWO_CORES, LEORecipe
+from metazoo.methods.leo.leo_recipe import RECIPES, LEORecipe
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset
@@ -170,8 +170,13 @@ def mini_imagenet_cells(scale: Scale) -> list[Cell]:
     Args:
         scale: how much to do.
     """
-    base = TWO_CORES.replace(keep_best=False, keep_features=True)
-    return _cells(base, (1, 5), scale)
+    cells = []
+    for shots in (1, 5):
+        base = RECIPES[f"mini_imagenet_5way_{shots}shot"].replace(
+            keep_best=False, keep_features=True
+        )
+        cells += _cells(base, (shots,), scale)
+    return cells
 
 
 EXPERIMENTS = {

@@ -240,18 +240,20 @@ _MINI_5SHOT = _PAPER.replace(
 )
 _TIERED = _PAPER.replace(dataset="embeddings:tieredImageNet/center")
 
-# Features of a backbone of this zoo, for two CPU cores.
+# Features of a backbone of this zoo, for two CPU cores; chosen on validation
+# classes. The backbone knows the training images by heart, so more features
+# are dropped than in the paper.
 TWO_CORES = LEORecipe(
     dataset="mini_imagenet",
     features_preset=FEATURES,
-    steps=5000,
+    steps=3000,
     outer_learning_rate=1e-3,
-    dropout=0.3,
+    dropout=0.7,
 )
 
 RECIPES = {
     "mini_imagenet_5way_1shot": TWO_CORES.replace(num_shots=1),
-    "mini_imagenet_5way_5shot": TWO_CORES.replace(num_shots=5),
+    "mini_imagenet_5way_5shot": TWO_CORES.replace(num_shots=5, kl_weight=0.5),
     "paper_mini_imagenet_5way_1shot": _MINI_1SHOT,
     "paper_mini_imagenet_5way_5shot": _MINI_5SHOT,
     "paper_tiered_imagenet_5way_1shot": _TIERED.replace(
