@@ -85,6 +85,7 @@ class EmbeddedServer:
         self._watch: ConfigWatch | None = None
         self._grpc: GrpcFrontend | None = None
         self._rest: RestFrontend | None = None
+        self._opening = False
 
     @classmethod
     def from_options(
@@ -113,6 +114,7 @@ class EmbeddedServer:
         self._manager.start()
         try:
             self._manager.wait_available(self.options.start_timeout)
+            self._opening = True
             self._open(address)
         except BaseException:
             self.stop(grace=0.0)
@@ -182,19 +184,19 @@ class EmbeddedServer:
         Args:
             on_ready: Called once the ports are open.
         """
-        ready, done = threading.Event(), threading.Event()
+        done = threading.Event()
         numbers: list[int] = []
 
         def stop(number: int, frame: Any) -> None:
             numbers.append(number)
             if len(numbers) > 1:
                 os._exit(128 + number)
-            if not ready.is_set():
+            # From the moment a port opens there may be requests to finish.
+            if not self._opening:
                 raise SystemExit(128 + number)
             done.set()
 
         with _handling(stop), self:
-            ready.set()
             if on_ready is not None:
                 on_ready(self)
             done.wait()

@@ -122,3 +122,10 @@ def test_irregular_text_makes_no_large_shape():
     inner = b"[" + b"0," * 999 + b"0]"
     text = b"[" + b",".join([inner] + [b"[0]"] * 1000) + b"]"
     assert json_numbers.parse(text) is None
+
+
+def test_a_body_of_many_strings_is_read_once(monkeypatch):
+    row = {"x": [[0.5] * 200], "texts": ["a"] * 30_000}
+    body = json.dumps({"inputs": row}).encode()
+    monkeypatch.setattr(json_numbers, "_cut_out", None)
+    assert json_numbers.load(body) == {"inputs": row}
