@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from metazoo.presets.progress import ProgressLine
 
 DATASETS = (
-    "glyphs, omniglot, mini_imagenet, subspace, embeddings:FOLDER, cifar10, npz:PATH (images [class, "
-    "example, height, width(, channels)] uint8, 0 = ink), folder:PATH or "
-    "tfds:NAME"
+    "glyphs, omniglot, mini_imagenet, subspace, embeddings:FOLDER, cifar10, "
+    "npz:PATH (images [class, example, height, width(, channels)] uint8, "
+    "0 = ink), folder:PATH or tfds:NAME"
 )
 
 
