@@ -8,10 +8,11 @@ import threading
 import time
 from pathlib import Path
 
+from metazoo.errors import ServingError
 from metazoo.serving.server.metrics import Metrics
 from metazoo.serving.server.servable import Servable
 from metazoo.serving.server.table import VersionStatus, VersionTable
-from metazoo.serving.status import CODES
+from metazoo.serving.status import CODES, StatusError
 
 LOG = logging.getLogger(__name__)
 
@@ -81,6 +82,8 @@ class VersionLoader:
             self._max_retries + 1,
             "given up" if given_up else f"next in {self._retry_interval:g} s",
             error,
+            # What nobody foresaw is told with the place.
+            exc_info=error if _code_of(error) == "INTERNAL" else None,
         )
         if given_up:
             self._table.update(
@@ -149,9 +152,14 @@ class VersionLoader:
 
 
 def _code_of(error: Exception) -> str:
+    if isinstance(error, StatusError):
+        return error.code
     code = getattr(error, "error_code", None)
-    known = isinstance(code, int) and 0 < code < len(CODES)
-    return CODES[code] if known else "NOT_FOUND"
+    if isinstance(code, int) and 0 < code < len(CODES):
+        return CODES[code]
+    # A folder that is not whole, as TensorFlow Serving has it.
+    incomplete = isinstance(error, ServingError | OSError)
+    return "NOT_FOUND" if incomplete else "INTERNAL"
 
 
 def _freeze() -> None:

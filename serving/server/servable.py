@@ -65,6 +65,12 @@ class Servable:
     def _replay(self, request: Any) -> None:
         inputs = {k: from_proto(v) for k, v in request.inputs.items()}
         signature = request.model_spec.signature_name or SERVING_DEFAULT
+        if signature not in self.signatures:
+            raise StatusError(
+                "FAILED_PRECONDITION",
+                f"a warm-up record is for the signature {signature!r}, which "
+                "the version has not",
+            )
         self.session.run(signature, inputs)
 
     def run(

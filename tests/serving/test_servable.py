@@ -54,8 +54,13 @@ def test_retire_waits_for_users(slow_dir):
 @pytest.fixture
 def version(slow_dir, tmp_path):
     """A version folder with two warm-up records for no named signature."""
+    return warmed(slow_dir, tmp_path, "")
+
+
+def warmed(slow_dir, tmp_path, signature):
     folder = shutil.copytree(slow_dir / "1", tmp_path / "1")
     log = prediction_log_pb2.PredictionLog()
+    log.predict_log.request.model_spec.signature_name = signature
     steps = tf.make_tensor_proto([1], tf.int64)
     log.predict_log.request.inputs["steps"].CopyFrom(steps)
     with tf.io.TFRecordWriter(str(folder / warmup.WARMUP_FILE)) as writer:
@@ -81,3 +86,9 @@ def test_too_many_warmup_records_are_refused(version, monkeypatch):
     monkeypatch.setattr(warmup, "MOST_RECORDS", 1)
     with pytest.raises(ServingError, match="more than 1 warm-up records"):
         Servable("slow", 1, version)
+
+
+def test_warmup_of_an_unknown_signature_names_it(slow_dir, tmp_path):
+    with pytest.raises(StatusError, match="'walk'") as caught:
+        Servable("slow", 1, warmed(slow_dir, tmp_path, "walk"))
+    assert caught.value.code == "FAILED_PRECONDITION"
