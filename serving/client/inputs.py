@@ -206,9 +206,11 @@ def check_inputs(
         )
     for name, value in inputs.items():
         problem = signature.inputs[name].problem(value)
+        if not problem and not value.ndim:
+            problem = f"input tensor {name!r} has no axis of tasks"
         if problem:
             raise EpisodeError(problem)
-    if len({value.shape[0] for value in inputs.values() if value.ndim}) > 1:
+    if len({value.shape[0] for value in inputs.values()}) > 1:
         listed = ", ".join(
             f"{name} {shape_text(value.shape)}"
             for name, value in inputs.items()

@@ -29,7 +29,8 @@ from metazoo.serving.transports.base import (
 from metazoo.serving.transports.http_pool import HttpAnswer, HttpPool
 from metazoo.serving.transports.tls import ClientTls
 
-# 408, 413 and 502 come from proxies in front of the server.
+# 408, 413 and 431 are limits of the embedded server, or of a proxy in front;
+# 502 is a proxy's.
 CODE_OF_HTTP = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -39,6 +40,7 @@ CODE_OF_HTTP = {
     409: "ABORTED",
     413: "RESOURCE_EXHAUSTED",
     429: "RESOURCE_EXHAUSTED",
+    431: "RESOURCE_EXHAUSTED",
     499: "CANCELLED",
     500: "INTERNAL",
     501: "UNIMPLEMENTED",

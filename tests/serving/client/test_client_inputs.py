@@ -213,6 +213,14 @@ def test_call_converts_numbers_that_fit(connect, model):
     }
 
 
+def test_an_input_without_tasks_is_refused(connect, model):
+    _, outputs = model.signatures["embed"]
+    model.signatures["scaled"] = ({"scale": ("float32", ())}, outputs)
+    with pytest.raises(EpisodeError, match="'scale' has no axis of tasks"):
+        connect().call("scaled", scale=2.0)
+    assert model.calls == []
+
+
 def test_a_model_without_episodes_says_so(connect, model, tasks):
     model.signatures = {"embed": model.signatures["embed"]}
     with pytest.raises(ServingError, match="takes an episode"):
