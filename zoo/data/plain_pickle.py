@@ -79,6 +79,7 @@ class _Name:
     """Stands for a function that a pickle names; can't be changed by it."""
 
     __slots__ = ("_function",)
+    _function: Callable[..., Any]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         object.__setattr__(self, "_function", function)
@@ -108,7 +109,8 @@ class _Dtype:
         self.dtype = np.dtype(text)
 
     def __setstate__(self, state: Any) -> None:
-        order = state[1].decode() if isinstance(state[1], bytes) else state[1]
+        order: Any = state[1]
+        order = order.decode() if isinstance(order, bytes) else order
         if order not in _ORDERS or any(part is not None for part in state[2:5]):
             raise DataError("the pickle has an array with fields")
         if order in "<>":
