@@ -56,12 +56,17 @@ class ConfigWatch:
                 LOG.exception("watching %s failed", self._path)
 
     def look(self) -> None:
-        """Reads the file once; a file that can't be applied changes nothing."""
+        """Reads the file once.
+
+        A file that can't be applied changes nothing. Of one that can, all is
+        applied, though a new model may not be available in time.
+        """
         error = ""
         try:
             self._manager.reload(from_file(self._path), self._interval)
         except ServingError as problem:
             error = str(problem)
-        if error and error != self._last_error:
-            LOG.error("%s is not applied: %s", self._path, error)
+        new = error and error != self._last_error
+        if new and not self._stop.is_set():
+            LOG.error("%s was read again: %s", self._path, error)
         self._last_error = error
