@@ -32,6 +32,14 @@ def positive(text: str) -> int:
 positive.__name__ = "positive integer"
 
 
+def name_and_value(text: str) -> tuple[str, str]:
+    """Parses NAME=VALUE, for argparse."""
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
 def add_json(parser: argparse.ArgumentParser) -> None:
     """Adds `--json`."""
     parser.add_argument(

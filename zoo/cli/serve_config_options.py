@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from metazoo.cli.options import add_json, positive
+from metazoo.cli.options import add_json, name_and_value, positive
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         "--model",
         action="append",
         required=True,
-        type=_pair,
+        type=name_and_value,
         metavar="NAME=DIR",
         help="a model and the folder that holds its versions, or "
         "NAME=preset:PRESET to export a preset; may be repeated",
@@ -40,7 +40,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         "--policy",
         action="append",
         default=[],
-        type=_pair,
+        type=name_and_value,
         metavar="NAME=POLICY",
         help="versions to serve: latest:N, all, or specific:N,N (latest:1, "
         "or the labelled ones)",
@@ -123,13 +123,6 @@ def _add_tls(parser: argparse.ArgumentParser) -> None:
 
 def _setting(group: Any, name: str, kind: Any, metavar: str, text: str) -> None:
     group.add_argument(f"--{name}", type=kind, metavar=metavar, help=text)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
-    return name, value
 
 
 def _label(text: str) -> tuple[str, str, int]:

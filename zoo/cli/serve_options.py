@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from metazoo.cli.options import name_and_value
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
@@ -47,7 +49,7 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--model",
         action="append",
-        type=_model,
+        type=name_and_value,
         metavar="NAME=DIR",
         help="a model and the folder that holds its versions, or "
         "NAME=preset:PRESET to export a preset first; may be repeated",
@@ -58,13 +60,6 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="list of models, with version policies and labels",
     )
-
-
-def _model(text: str) -> tuple[str, str]:
-    name, equals, place = text.partition("=")
-    if not (name and equals and place):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR")
-    return name, place
 
 
 def _add_addresses(parser: argparse.ArgumentParser) -> None:
