@@ -37,6 +37,7 @@ from metazoo.serving.server.batching_units import (
     Batch,
     Runnable,
     Unit,
+    Wake,
     timed_out_in_queue,
 )
 from metazoo.serving.server.metrics import Metrics
@@ -122,7 +123,7 @@ class Batcher:
         deadline = math.inf
         if timeout_ms:
             deadline = time.monotonic() + timeout_ms / 1000
-        wake = threading.Event()
+        wake = Wake()
         return [
             Unit(part, tasks_of(part), deadline, wake)
             for part in parts_of(inputs, size, self._options.execution_size)
@@ -162,22 +163,29 @@ class Batcher:
             if not self._free_slots:
                 return
             if batch.closed or batch.due <= now:
-                self._queue.remove(batch)
                 self._start(batch, now)
 
     def _start(self, batch: Batch, now: float) -> None:
+        """Has a thread of the batch run it, as soon as one of them is free."""
         for unit in batch.units:
-            unit.batch = None
             if unit.deadline <= now:
+                unit.batch = None
                 unit.finish(error=timed_out_in_queue())
         batch.units = [unit for unit in batch.units if not unit.done]
-        if not batch.units:
+        leader = batch.leader()
+        if leader is None and batch.units:
+            # Further parts of a request whose thread runs the first one: a
+            # slot would be taken and not used.
             return
+        self._queue.remove(batch)
+        if leader is None:
+            return
+        for unit in batch.units:
+            unit.batch = None
         # Who waits may give up; the version must stay until the run ends.
         batch.runnable.hold()
         self._free_slots -= 1
-        leader = batch.units[0]
-        leader.leads = batch
+        leader.leads, leader.wake.busy = batch, True
         leader.wake.set()
 
     def _wait(self, units: Sequence[Unit]) -> None:
@@ -186,7 +194,7 @@ class Batcher:
             for unit in units:
                 if unit.leads is not None:
                     batch, unit.leads = unit.leads, None
-                    self._execute(batch)
+                    self._execute(batch, unit.wake)
             pause = self._pause(units)
             if pause is None:
                 return
@@ -226,7 +234,7 @@ class Batcher:
             "DEADLINE_EXCEEDED", "the deadline passed during the run"
         )
 
-    def _execute(self, batch: Batch) -> None:
+    def _execute(self, batch: Batch, wake: Wake) -> None:
         now = time.monotonic()
         for unit in batch.units:
             self._metrics.batching.queued(now - unit.enqueued)
@@ -236,4 +244,5 @@ class Batcher:
             batch.runnable.release()
             with self._lock:
                 self._free_slots += 1
+                wake.busy = False
                 self._dispatch()

@@ -33,6 +33,19 @@ class Runnable(Protocol):
         """Counts one user less."""
 
 
+class Wake(threading.Event):
+    """Wakes the thread of a request.
+
+    Attributes:
+        busy: Whether that thread runs a batch, or is about to.
+    """
+
+    def __init__(self) -> None:
+        """Starts without a batch."""
+        super().__init__()
+        self.busy = False
+
+
 class Unit:
     """A request, or a part of a large one, on its way through a batch.
 
@@ -66,7 +79,7 @@ class Unit:
         inputs: Arrays,
         size: int,
         deadline: float,
-        wake: threading.Event,
+        wake: Wake,
     ) -> None:
         """Stores the request; it is in no batch yet."""
         self.inputs = inputs
@@ -112,7 +125,7 @@ class Unit:
         batch = self.batch
         if batch is None or batch.closed or batch.due <= now:
             return self.deadline
-        if batch.units[0] is not self:
+        if batch.leader() is not self:
             return self.deadline
         return min(batch.due, self.deadline)
 
@@ -143,6 +156,10 @@ class Batch:
     def size(self) -> int:
         """Number of tasks."""
         return sum(unit.size for unit in self.units)
+
+    def leader(self) -> Unit | None:
+        """The first request whose thread can run it; None if all are busy."""
+        return next((unit for unit in self.units if not unit.wake.busy), None)
 
 
 def timed_out_in_queue() -> StatusError:

@@ -259,6 +259,24 @@ def test_parts_of_two_large_requests_wait_for_each_other(bench):
     assert [b.result(PATIENCE) for b in blocks] == [[200], [200]]
 
 
+def test_parts_of_a_large_request_take_no_slot_before_they_run(bench):
+    here = bench(
+        max_batch_size=4,
+        enable_large_batch_splitting=True,
+        max_execution_batch_size=1,
+        num_batch_threads=2,
+    )
+    large = here.pool.submit(here.ask, 1, 2, 3, 4)
+    here.model.wait_entered()
+    # Its thread runs the first part; the second slot is for others.
+    other = Doubler()
+    small = here.pool.submit(here.ask, 9, signature="t", model=other)
+    assert small.result(PATIENCE) == [18]
+    assert here.model.runs == [[1]]
+    here.open_gate()
+    assert large.result(PATIENCE) == [2, 4, 6, 8]
+
+
 def test_time_up_in_the_queue_is_resource_exhausted(bench):
     here = bench()
     first = here.occupy()
