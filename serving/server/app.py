@@ -117,6 +117,8 @@ class EmbeddedServer:
             self._opening = True
             self._open(address)
         except BaseException:
+            # Python must not end while a thread loads: TensorFlow may crash.
+            self._manager.finish_loading()
             self.stop(grace=0.0)
             raise
         self._watch_config()

@@ -83,19 +83,38 @@ class VersionManager:
         """Stops polling and unloads everything.
 
         Args:
-            timeout: Longest wait, in seconds, for requests that still use a
-                version; None to wait for ever.
+            timeout: Longest wait, in seconds, for a version that is being
+                loaded, and then for requests that still use one; None to
+                wait for ever.
 
         Returns:
             Whether everything is unloaded.
         """
-        self.end_waits()
-        if self._thread is not None:
-            self._thread.join()
+        if not self.finish_loading(timeout):
+            LOG.warning("stopped while a version was still being loaded")
+            return False
+        self._drop_everything()
+        return self._loader.finish(timeout)
+
+    def _drop_everything(self) -> None:
         with self._poll_lock:
             for name in self._table.names():
                 self._drop(name, self._table.versions(name))
-        return self._loader.finish(timeout)
+
+    def finish_loading(self, timeout: float | None = None) -> bool:
+        """Stops polling and waits for what is being loaded.
+
+        Args:
+            timeout: Longest wait in seconds; None to wait for ever.
+
+        Returns:
+            Whether nothing is being loaded any more.
+        """
+        self.end_waits()
+        if self._thread is None:
+            return True
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def end_waits(self) -> None:
         """Stops polling, and ends every wait for a model."""
@@ -108,6 +127,8 @@ class VersionManager:
             self.poll()
             self._wake.wait(self._pause())
             self._wake.clear()
+        # Nobody else does, if `stop` did not wait for a slow load.
+        self._drop_everything()
 
     def _pause(self) -> float | None:
         if self._poll_interval or self._loader.pending():

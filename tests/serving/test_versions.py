@@ -366,3 +366,28 @@ def test_port_taken_while_models_load_leaves_nothing_open(
 def test_server_without_models_is_refused():
     with pytest.raises(ServingError, match="at least one"):
         EmbeddedServer({})
+
+
+def test_stop_waits_no_longer_than_asked_for_a_slow_load(base, monkeypatch):
+    begun, may_end = threading.Event(), threading.Event()
+    dropped = threading.Event()
+
+    class Slow(loading.Servable):
+        def __init__(self, *arguments):
+            begun.set()
+            may_end.wait()
+            super().__init__(*arguments)
+
+        def retire(self, *arguments):
+            dropped.set()
+            return super().retire(*arguments)
+
+    monkeypatch.setattr(loading, "Servable", Slow)
+    manager = VersionManager([ModelConfig("m", base)], Metrics())
+    manager.start()
+    begun.wait()
+    assert not manager.stop(timeout=0.01)
+    may_end.set()
+    assert dropped.wait(timeout=60)
+    assert manager.stop()
+    assert states(manager) == {1: "END"}
