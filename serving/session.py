@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.util import deprecation
 
+from metazoo.errors import ServingError
 from metazoo.serving.signature_defs import describe_all, read_signature_defs
 
 
@@ -38,7 +39,7 @@ class SavedModelSession:
                 TensorFlow choose.
 
         Raises:
-            ServingError: If the folder holds no readable SavedModel.
+            ServingError: If the folder holds no whole SavedModel.
         """
         self.signature_defs = read_signature_defs(Path(directory))
         self.signatures = describe_all(self.signature_defs)
@@ -61,9 +62,18 @@ class SavedModelSession:
                 for tensor in definition.inputs.values()
             }
             with deprecation.silence():
-                tf.compat.v1.saved_model.load(
-                    self._session, ["serve"], directory, input_map=self._feeds
-                )
+                try:
+                    tf.compat.v1.saved_model.load(
+                        self._session,
+                        ["serve"],
+                        directory,
+                        input_map=self._feeds,
+                    )
+                except ValueError as error:
+                    # So TensorFlow tells of variables that are not there.
+                    raise ServingError(
+                        f"{directory} can't be loaded: {error}"
+                    ) from error
 
     def run(
         self,

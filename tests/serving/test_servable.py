@@ -92,3 +92,10 @@ def test_warmup_of_an_unknown_signature_names_it(slow_dir, tmp_path):
     with pytest.raises(StatusError, match="'walk'") as caught:
         Servable("slow", 1, warmed(slow_dir, tmp_path, "walk"))
     assert caught.value.code == "FAILED_PRECONDITION"
+
+
+def test_a_version_without_its_variables_is_no_whole_model(model_dir, tmp_path):
+    shutil.copytree(model_dir / "1", tmp_path / "1")
+    shutil.rmtree(tmp_path / "1" / "variables")
+    with pytest.raises(ServingError, match="checkpoint"):
+        SavedModelSession(tmp_path / "1")
