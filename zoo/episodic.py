@@ -93,18 +93,17 @@ class EpisodicLearner(EpisodicServing):
         support_y: tf.Tensor,
         support_mask: tf.Tensor,
         num_ways: Any,
-        **unlabelled: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """Learns from support sets; pure.
+
+        A learner with the trait `uses_unlabelled` takes `unlabeled_x` and
+        `unlabeled_mask` as well, by name and optional; no other is given any.
 
         Args:
             support_x: float32 [tasks, support, *features], raw values.
             support_y: int64 [tasks, support] in [0, num_ways).
             support_mask: bool [tasks, support]; False rows change nothing.
             num_ways: number of columns, a Python int or int32 scalar.
-            **unlabelled: `unlabeled_x` and `unlabeled_mask` of tasks that
-                have them; only a learner with the trait `uses_unlabelled`
-                is given any, and needs to take them.
 
         Returns:
             The state: name to tensor with a leading tasks axis.

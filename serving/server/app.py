@@ -81,7 +81,7 @@ class EmbeddedServer:
             self.options.load_retry_interval,
             self.options.allow_unavailable_labels,
         )
-        self._core = PredictCore(self._manager, metrics, self.options.batching)
+        self._core = PredictCore(self._manager, metrics, self.options.merging)
         self._watch: ConfigWatch | None = None
         self._grpc: GrpcFrontend | None = None
         self._rest: RestFrontend | None = None

@@ -218,9 +218,10 @@ class Batcher:
 
     def _given_up(self, units: Sequence[Unit]) -> StatusError:
         """Takes units whose time is up out of the queue."""
-        waiting = [unit for unit in units if unit.batch is not None]
-        for unit in waiting:
-            batch = unit.batch
+        waiting = [
+            (unit, unit.batch) for unit in units if unit.batch is not None
+        ]
+        for unit, batch in waiting:
             batch.units.remove(unit)
             unit.batch = None
             if not batch.units:

@@ -63,7 +63,7 @@ class PredictCore:
         """
         self.manager = manager
         self.metrics = metrics
-        self._batcher = batching and Batcher(batching, metrics)
+        self._batcher = None if batching is None else Batcher(batching, metrics)
 
     def predict(
         self,

@@ -81,10 +81,10 @@ class GrpcFrontend:
     def _open(self, address: str, options: ServerOptions) -> int:
         place = join(address, options.port)
         try:
-            if options.tls is None:
+            if options.certificates is None:
                 return self._server.add_insecure_port(place)
             return self._server.add_secure_port(
-                place, options.tls.grpc_credentials()
+                place, options.certificates.grpc_credentials()
             )
         except RuntimeError as error:
             self._server.stop(None)

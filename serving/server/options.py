@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from metazoo.errors import ServingError
 from metazoo.serving.config_protos import (
@@ -116,6 +117,16 @@ class ServerOptions:
             raise ServingError(
                 "a poll interval of the model config file needs the file"
             )
+
+    @property
+    def merging(self) -> BatchingOptions | None:
+        """`batching`, its file read."""
+        return cast("BatchingOptions | None", self.batching)
+
+    @property
+    def certificates(self) -> ServerTls | None:
+        """`tls`, its file read."""
+        return cast("ServerTls | None", self.tls)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

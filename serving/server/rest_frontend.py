@@ -87,6 +87,6 @@ def _uvicorn_config(app: RestApp, options: ServerOptions) -> uvicorn.Config:
         timeout_keep_alive=max(1, int(options.read_timeout)),
     )
     config.load()
-    if options.tls is not None:
-        config.ssl = options.tls.ssl_context()
+    if options.certificates is not None:
+        config.ssl = options.certificates.ssl_context()
     return config

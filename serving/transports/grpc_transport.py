@@ -189,7 +189,7 @@ def open_channel(address: str, tls: ClientTls | None) -> grpc.Channel:
         private_key=tls.pem("key"),
         certificate_chain=tls.pem("certificate"),
     )
-    options = list(OPTIONS)
+    options: list[tuple[str, Any]] = list(OPTIONS)
     if tls.server_name:
         options.append(("grpc.ssl_target_name_override", tls.server_name))
     return grpc.secure_channel(address, credentials, options=options)

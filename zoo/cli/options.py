@@ -40,7 +40,9 @@ def name_and_value(text: str) -> tuple[str, str]:
     return name, value
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
+def add_json(
+    parser: argparse.ArgumentParser | argparse._ArgumentGroup,
+) -> None:
     """Adds `--json`."""
     parser.add_argument(
         "--json", action="store_true", help="print one JSON value to stdout"
