@@ -307,6 +307,31 @@ def get_method(name: str) -> MethodSpec:
     return known[name]
 
 
+def find_named(
+    kind: str, method: str, found: Mapping[str, Any], name: str
+) -> Any:
+    """Looks up something that a method declares by name.
+
+    Args:
+        kind: what it is, such as `recipe`.
+        method: name of the method.
+        found: name to value, all that the method declares.
+        name: the name asked for.
+
+    Returns:
+        The value.
+
+    Raises:
+        MetazooError: the method declares nothing of that name.
+    """
+    if name not in found:
+        raise MetazooError(
+            f"{kind} of {method}: got {name!r}, "
+            + nearest_text(name, sorted(found))
+        )
+    return found[name]
+
+
 def nearest_text(name: str, known: list[str]) -> str:
     """Half a sentence that points a mistyped name to the right one.
 

@@ -66,15 +66,10 @@ def find_experiment(method: str, name: str) -> Experiment:
     Raises:
         MetazooError: there is no such method or experiment.
     """
-    from metazoo.registry import get_method, nearest_text
+    from metazoo.registry import find_named, get_method
 
     found = get_method(method).load_experiments()
-    if name not in found:
-        raise MetazooError(
-            f"experiment of {method}: got {name!r}, "
-            + nearest_text(name, sorted(found))
-        )
-    return found[name]
+    return find_named("experiment", method, found, name)
 
 
 def run_experiments(args: argparse.Namespace) -> Any:

@@ -113,15 +113,10 @@ def find_recipe(method: str, name: str) -> Any:
     Raises:
         MetazooError: there is no such method or recipe.
     """
-    from metazoo.registry import get_method, nearest_text
+    from metazoo.registry import find_named, get_method
 
     recipes = get_method(method).load_recipes()
-    if name not in recipes:
-        raise MetazooError(
-            f"recipe of {method}: got {name!r}, "
-            + nearest_text(name, sorted(recipes))
-        )
-    return recipes[name]
+    return find_named("recipe", method, recipes, name)
 
 
 def _train(args: argparse.Namespace) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from metazoo.conv4_recipe import Conv4Recipe
 from metazoo.errors import RecipeError
-from metazoo.recipe import EpisodicRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -19,12 +19,10 @@ OPTIMIZERS = ("rmsprop", "adam")
 
 
 @dataclass(frozen=True)
-class BandeRecipe(EpisodicRecipe):
+class BandeRecipe(Conv4Recipe):
     """Hyper-parameters of BANDE, by the configurations of the official code.
 
     Attributes:
-        filters: channels of the Conv4 backbone (64).
-        rescaling: (scale, offset) from raw pixels to what the net sees.
         mode: "bande" or a control; see `BANDE`.
         alpha: concentration.
         sigma: initial variance of a class's clusters.
@@ -46,7 +44,6 @@ class BandeRecipe(EpisodicRecipe):
         halve_every: steps between halvings.
     """
 
-    filters: int = 64
     rescaling: tuple[float, float] = (-1 / 255, 1.0)
     mode: str = "bande"
     alpha: float = 0.1
@@ -91,17 +88,10 @@ class BandeRecipe(EpisodicRecipe):
         Args:
             example_shape: (height, width, channels).
         """
-        from metazoo.layers import conv4
         from metazoo.methods.bande.bande_model import BANDE
 
-        height, width, channels = example_shape
-        backbone = conv4(
-            (height, width, channels),
-            filters=self.filters,
-            rescaling=self.rescaling,
-        )
         return BANDE(
-            backbone,
+            self.build_backbone(example_shape),
             mode=self.mode,
             alpha=self.alpha,
             sigma=self.sigma,
@@ -175,24 +165,17 @@ class BandeRecipe(EpisodicRecipe):
             found["num_distractors"] = self.num_distractors
         return found
 
-    def tiny(self) -> Self:
+    def tiny(self, **changes: Any) -> Self:
         """A few small steps on glyphs, for tests."""
-        return self.replace(
-            dataset="glyphs",
-            split="train",
-            rotations=False,
-            num_ways=3,
-            num_subclasses=3,
-            num_queries=2,
-            num_shots=1 if self.episodes == "semi" else 2,
-            num_unlabeled=2,
-            num_distractors=1,
-            num_tasks=2,
-            steps=10,
-            first_cycle_steps=None,
-            initial_preset=None,
-            filters=8,
-        )
+        small = {
+            "rotations": False,
+            "num_ways": 3,
+            "num_subclasses": 3,
+            "num_shots": 1 if self.episodes == "semi" else 2,
+            "num_unlabeled": 2,
+            "num_distractors": 1,
+        }
+        return super().tiny(**{**small, **changes})
 
 
 def _one_number(shots: Any) -> int:
