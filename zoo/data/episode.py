@@ -41,6 +41,27 @@ class Episode(NamedTuple):
     unlabeled_x: Any = None
     unlabeled_mask: Any = None
 
+    @classmethod
+    def without_padding(
+        cls, support_x: Any, support_y: Any, query_x: Any, query_y: Any
+    ) -> Episode:
+        """Builds an episode in which every example is real.
+
+        Args:
+            support_x: float32 [tasks, support, *features].
+            support_y: int64 [tasks, support].
+            query_x: float32 [tasks, query, *features].
+            query_y: int64 [tasks, query].
+        """
+        return cls(
+            support_x=support_x,
+            support_y=support_y,
+            query_x=query_x,
+            query_y=query_y,
+            support_mask=tf.ones_like(support_y, tf.bool),
+            query_mask=tf.ones_like(query_y, tf.bool),
+        )
+
     @property
     def num_tasks(self) -> Any:
         """Length of the tasks axis, static where it is known."""

@@ -84,16 +84,11 @@ class LabelledSampler(SeededSampler):
 
     def _tasks(self, start: tf.Tensor, count: int) -> Episode:
         parts = [self._batch(start + i) for i in range(count)]
-        query_x = tf.stack([x for x, _ in parts])
-        query_y = tf.stack([y for _, y in parts])
-        support_y = tf.zeros([count, 0], tf.int64)
-        return Episode(
+        return Episode.without_padding(
             support_x=tf.zeros([count, 0, *self.data.image_shape]),
-            support_y=support_y,
-            query_x=query_x,
-            query_y=query_y,
-            support_mask=tf.zeros_like(support_y, tf.bool),
-            query_mask=tf.ones_like(query_y, tf.bool),
+            support_y=tf.zeros([count, 0], tf.int64),
+            query_x=tf.stack([x for x, _ in parts]),
+            query_y=tf.stack([y for _, y in parts]),
         )
 
     def _batch(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

@@ -14,7 +14,7 @@ from metazoo.data.sampler_checks import (
     check_enough_classes,
     check_enough_examples,
 )
-from metazoo.data.seeded_sampler import SeededSampler
+from metazoo.data.seeded_sampler import SeededSampler, labels_in_order
 
 
 class EpisodeSampler(SeededSampler):
@@ -96,7 +96,8 @@ class EpisodeSampler(SeededSampler):
 
     def _episodes(self, keys: tf.Tensor) -> Episode:
         """Uses [tasks, 2 + classes + ways * largest class] keys."""
-        episode = self._gather(self._draw_rows(keys))
+        labels = labels_in_order(keys.shape[0], self.num_ways)
+        episode = self._split(self._draw_rows(keys), labels, self.num_shots)
         if self.is_ragged:
             episode = self._masked(episode, keys[:, :2])
         return episode
@@ -114,26 +115,6 @@ class EpisodeSampler(SeededSampler):
         )
         each = self.num_shots + self.num_queries
         return self._rows_of(classes, example_keys, each)
-
-    def _gather(self, rows: tf.Tensor) -> Episode:
-        support_rows = rows[:, :, : self.num_shots]
-        query_rows = rows[:, :, self.num_shots :]
-        support_x, support_y = self._examples(support_rows)
-        query_x, query_y = self._examples(query_rows)
-        return Episode(
-            support_x=support_x,
-            support_y=support_y,
-            query_x=query_x,
-            query_y=query_y,
-            support_mask=tf.ones_like(support_y, tf.bool),
-            query_mask=tf.ones_like(query_y, tf.bool),
-        )
-
-    def _examples(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        count, ways, each = rows.shape
-        labels = tf.repeat(tf.range(ways, dtype=tf.int64), each)
-        values = self._values(tf.reshape(rows, [count, ways * each]))
-        return values, tf.tile(labels[tf.newaxis], [count, 1])
 
     def _masked(self, episode: Episode, keys: tf.Tensor) -> Episode:
         """Turns what lies beyond each task's own ways and shots to padding."""

@@ -16,7 +16,8 @@ from metazoo.data.sampler_checks import (
     as_positive,
 )
 
-_ABSENT = -1.0
+# Below all uniform keys: never among the largest.
+ABSENT = -1.0
 
 
 class SeededSampler:
@@ -183,14 +184,48 @@ class SeededSampler:
             Row numbers into images, int64 [tasks, drawn classes, each].
         """
         if self._absent is not None:
-            keys = tf.where(tf.gather(self._absent, classes), _ABSENT, keys)
+            keys = tf.where(tf.gather(self._absent, classes), ABSENT, keys)
         examples = tf.math.top_k(keys, each).indices
         first = tf.gather(self._starts, classes)
         return first[:, :, tf.newaxis] + tf.cast(examples, tf.int64)
 
+    def _split(
+        self, rows: tf.Tensor, labels: tf.Tensor, num_shots: int
+    ) -> Episode:
+        """Makes episodes of drawn rows, laid out class by class.
+
+        Args:
+            rows: int64 [tasks, drawn classes, shots + queries].
+            labels: int64 [tasks, drawn classes].
+            num_shots: how many rows of a class are support.
+        """
+
+        def part(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            count, drawn, each = rows.shape
+            values = self._values(tf.reshape(rows, [count, drawn * each]))
+            return values, tf.repeat(labels, each, axis=1)
+
+        return Episode.without_padding(
+            *part(rows[:, :, :num_shots]), *part(rows[:, :, num_shots:])
+        )
+
     def _values(self, rows: tf.Tensor) -> tf.Tensor:
         """Raw float32 values of rows [tasks, examples]."""
         return tf.cast(tf.gather(self._images, rows), tf.float32)
+
+
+def labels_in_order(num_tasks: int, num_ways: int) -> tf.Tensor:
+    """Labels 0, 1, ... of the classes of each task, in the order drawn.
+
+    Args:
+        num_tasks: length of the tasks axis.
+        num_ways: classes of a task.
+
+    Returns:
+        int64 [tasks, ways].
+    """
+    labels = tf.range(num_ways, dtype=tf.int64)
+    return tf.tile(labels[tf.newaxis], [num_tasks, 1])
 
 
 def _absent_examples(dataset: ClassDataset) -> tf.Tensor | None:

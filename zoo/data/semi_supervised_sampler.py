@@ -14,10 +14,12 @@ from metazoo.data.sampler_checks import (
     as_positive,
     check_enough_classes,
 )
-from metazoo.data.seeded_sampler import SeededSampler
+from metazoo.data.seeded_sampler import (
+    ABSENT,
+    SeededSampler,
+    labels_in_order,
+)
 from metazoo.errors import EpisodeError
-
-_ABSENT = -1.0
 
 
 class SemiSupervisedSampler(SeededSampler):
@@ -121,39 +123,22 @@ class SemiSupervisedSampler(SeededSampler):
         labelled = tf.gather(self._is_labelled, classes)
         rows = self._rows_of(
             classes[:, : self.num_ways],
-            tf.where(labelled, example_keys, _ABSENT)[:, : self.num_ways],
+            tf.where(labelled, example_keys, ABSENT)[:, : self.num_ways],
             self.num_shots + self.num_queries,
         )
         others = self._rows_of(
             classes,
-            tf.where(labelled, _ABSENT, example_keys),
+            tf.where(labelled, ABSENT, example_keys),
             self.num_unlabeled,
         )
         count = keys.shape[0]
         others = tf.reshape(others, [count, drawn * self.num_unlabeled])
         order = tf.argsort(order_keys, axis=1)
-        return self._gather(rows, tf.gather(others, order, batch_dims=1))
-
-    def _gather(self, rows: tf.Tensor, unlabelled: tf.Tensor) -> Episode:
-        count, ways, _ = rows.shape
-
-        def part(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            each = rows.shape[-1]
-            labels = tf.repeat(tf.range(ways, dtype=tf.int64), each)
-            values = self._values(tf.reshape(rows, [count, ways * each]))
-            return values, tf.tile(labels[tf.newaxis], [count, 1])
-
-        support_x, support_y = part(rows[:, :, : self.num_shots])
-        query_x, query_y = part(rows[:, :, self.num_shots :])
-        return Episode(
-            support_x=support_x,
-            support_y=support_y,
-            query_x=query_x,
-            query_y=query_y,
-            support_mask=tf.ones_like(support_y, tf.bool),
-            query_mask=tf.ones_like(query_y, tf.bool),
-            unlabeled_x=self._values(unlabelled),
-            unlabeled_mask=tf.ones_like(unlabelled, tf.bool),
+        others = tf.gather(others, order, batch_dims=1)
+        labels = labels_in_order(count, self.num_ways)
+        return self._split(rows, labels, self.num_shots)._replace(
+            unlabeled_x=self._values(others),
+            unlabeled_mask=tf.ones_like(others, tf.bool),
         )
 
 

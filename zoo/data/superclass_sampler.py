@@ -15,10 +15,12 @@ from metazoo.data.sampler_checks import (
     check_enough_classes,
     check_enough_examples,
 )
-from metazoo.data.seeded_sampler import SeededSampler
+from metazoo.data.seeded_sampler import (
+    ABSENT,
+    SeededSampler,
+    labels_in_order,
+)
 from metazoo.errors import EpisodeError
-
-_ABSENT = -1.0
 
 
 def superclass_names(dataset: ClassDataset) -> tuple[str, ...]:
@@ -149,7 +151,7 @@ class SuperClassSampler(SeededSampler):
         )
         each = self.num_shots + self.num_queries
         rows = self._rows_of(drawn, example_keys, each)
-        return self._labelled(rows, labels)
+        return self._split(rows, labels, self.num_shots)
 
     def _draw_classes(
         self, group_keys: tf.Tensor, class_keys: tf.Tensor
@@ -169,31 +171,12 @@ class SuperClassSampler(SeededSampler):
         groups = tf.math.top_k(usable, self.num_ways).indices
         members = tf.gather(self._members, groups)
         keys = tf.gather(class_keys, tf.maximum(members, 0), batch_dims=1)
-        keys = tf.where(members < 0, _ABSENT, keys)
+        keys = tf.where(members < 0, ABSENT, keys)
         places = tf.math.top_k(keys, self.num_subclasses).indices
         drawn = tf.gather(members, places, batch_dims=2)
         drawn = tf.reshape(drawn, [-1, self.num_drawn])
-        labels = tf.repeat(
-            tf.range(self.num_ways, dtype=tf.int64), self.num_subclasses
-        )
-        return drawn, tf.tile(labels[tf.newaxis], [tf.shape(drawn)[0], 1])
-
-    def _labelled(self, rows: tf.Tensor, labels: tf.Tensor) -> Episode:
-        def part(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            count, drawn, each = rows.shape
-            values = self._values(tf.reshape(rows, [count, drawn * each]))
-            return values, tf.repeat(labels, each, axis=1)
-
-        support_x, support_y = part(rows[:, :, : self.num_shots])
-        query_x, query_y = part(rows[:, :, self.num_shots :])
-        return Episode(
-            support_x=support_x,
-            support_y=support_y,
-            query_x=query_x,
-            query_y=query_y,
-            support_mask=tf.ones_like(support_y, tf.bool),
-            query_mask=tf.ones_like(query_y, tf.bool),
-        )
+        labels = labels_in_order(group_keys.shape[0], self.num_ways)
+        return drawn, tf.repeat(labels, self.num_subclasses, axis=1)
 
 
 def _numbered(
