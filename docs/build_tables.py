@@ -274,7 +274,36 @@ def _experiment_of(path: Path) -> str:
             for labels, values in lines.items()
         ],
     )
-    return f"{_experiment_head(found)}\n\n{table}"
+    parts = [_experiment_head(found), table, _claims_of(found["claims"])]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _claims_of(claims: Sequence[Mapping[str, Any]]) -> str:
+    """What was found of each claim: the difference and its bounds."""
+    if not claims:
+        return ""
+    return markdown(
+        ("claim", "difference", "expected", "holds"),
+        [
+            [
+                f"{claim['claim']} ({claim['metric'].replace('_', ' ')})",
+                _measured({**claim, "mean": claim["difference"]}),
+                _bounds(claim),
+                "yes" if claim["holds"] else "**no**",
+            ]
+            for claim in claims
+        ],
+    )
+
+
+def _bounds(claim: Mapping[str, Any]) -> str:
+    factor = 100 if claim["metric"].startswith(PERCENT) else 1
+    pairs = (("at least", claim["least"]), ("at most", claim["most"]))
+    return ", ".join(
+        f"{word} {factor * bound:g}"
+        for word, bound in pairs
+        if bound is not None
+    )
 
 
 def _experiment_head(found: Mapping[str, Any]) -> str:
@@ -286,7 +315,8 @@ def _experiment_head(found: Mapping[str, Any]) -> str:
         f"`{found['scale']}`, {len(seeds)} seed(s), "
         f"{max(row['episodes'] for row in rows)} episodes or fewer of each, "
         f"on {', '.join(data)}; {rows[0]['cpu']}, {rows[0]['cores']} cores. "
-        "Mean ± 95 % interval over episodes (± over the seeds' means)."
+        "Mean ± 95 % interval over episodes (± over the seeds' means, by "
+        "Student's t)."
     )
 
 

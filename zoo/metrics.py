@@ -15,6 +15,21 @@ from metazoo.errors import MetazooError
 
 # Two-sided 95 % quantile of the normal distribution.
 Z_95 = 1.96
+# The same of Student's t with 1, 2, ... degrees of freedom.
+_T_95 = (
+    12.7062,
+    4.3027,
+    3.1824,
+    2.7764,
+    2.5706,
+    2.4469,
+    2.3646,
+    2.3060,
+    2.2622,
+    2.2281,
+    2.2010,
+    2.1788,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +68,47 @@ def mean_interval(values: Any) -> MeanInterval:
     if array.size > 1:
         ci95 = float(Z_95 * array.std(ddof=1) / math.sqrt(array.size))
     return MeanInterval(float(array.mean()), ci95, int(array.size))
+
+
+def mean_over_seeds(values: Any) -> MeanInterval:
+    """Mean and 95 % interval of a few independent trainings.
+
+    Args:
+        values: numbers [n], one for each seed.
+
+    Returns:
+        The mean, half the width of Student's t interval with n - 1 degrees
+        of freedom (None for one seed), and n.
+
+    Raises:
+        MetazooError: there is no value, or one is not finite.
+    """
+    found = mean_interval(values)
+    if found.ci95 is None:
+        return found
+    scale = student_t_95(found.count - 1) / Z_95
+    return dataclasses.replace(found, ci95=found.ci95 * scale)
+
+
+def student_t_95(degrees: int) -> float:
+    """Two-sided 95 % quantile of Student's t distribution.
+
+    Args:
+        degrees: degrees of freedom, 1 or more.
+
+    Returns:
+        The exact value, rounded to 4 digits, up to 12 degrees; above, the
+        expansion of Cornish and Fisher, off by less than 1e-4.
+    """
+    if degrees <= len(_T_95):
+        return _T_95[degrees - 1]
+    z, n = 1.959964, degrees
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return z + sum(term / n**k for k, term in enumerate(terms, start=1))
 
 
 def episode_accuracy(

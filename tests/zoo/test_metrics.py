@@ -9,6 +9,7 @@ from metazoo.metrics import (
     episode_accuracy,
     mean_interval,
     reliability,
+    student_t_95,
 )
 
 
@@ -95,3 +96,13 @@ def test_confusion_matrix_refuses_bad_input():
         confusion_matrix([0, 1], [0], 2)
     with pytest.raises(MetazooError, match=r"\[0, 2\)"):
         confusion_matrix([0, 2], [0, 1], 2)
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 9, 12, 13, 20, 60, 1000])
+def test_student_quantile_equals_tfp(degrees):
+    import tensorflow_probability as tfp
+
+    wanted = tfp.distributions.StudentT(
+        np.float64(degrees), np.float64(0), np.float64(1)
+    ).quantile(np.float64(0.975))
+    assert student_t_95(degrees) == pytest.approx(float(wanted), abs=1e-4)

@@ -124,6 +124,8 @@ def run_experiments(args: argparse.Namespace) -> Any:
     if args.json:
         return found
     print(summary_table(found["summary"]))
+    if found["claims"]:
+        print(claims_table(found["claims"]))
     return 0
 
 
@@ -168,6 +170,22 @@ def summary_table(summary: list[dict[str, Any]]) -> str:
         for row in summary
     ]
     return table(rows, [name.upper() for name in columns])
+
+
+def claims_table(claims: list[dict[str, Any]]) -> str:
+    """Lays claims and what was found of them out for a terminal.
+
+    Args:
+        claims: of `run_experiment`.
+
+    Returns:
+        The lines, joined.
+    """
+    numbers = ("difference", "ci95", "seeds_ci95", "least", "most")
+    rows = [
+        [_cell(row[name], name in numbers) for name in row] for row in claims
+    ]
+    return table(rows, [name.upper() for name in claims[0]])
 
 
 def _cell(value: Any, number: bool) -> str:

@@ -12,6 +12,7 @@ from metazoo._lazy import resolve as _resolve
 
 if TYPE_CHECKING:
     from metazoo.experiments.bench import Bench
+    from metazoo.experiments.claims import Claim
     from metazoo.experiments.experiment import (
         Cell,
         Experiment,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bench",
     "Cell",
+    "Claim",
     "Experiment",
     "Measurement",
     "Scale",
@@ -34,6 +36,7 @@ __all__ = [
 _NAMES = {
     "Bench": "metazoo.experiments.bench",
     "Cell": "metazoo.experiments.experiment",
+    "Claim": "metazoo.experiments.claims",
     "Experiment": "metazoo.experiments.experiment",
     "Measurement": "metazoo.experiments.experiment",
     "Scale": "metazoo.experiments.experiment",

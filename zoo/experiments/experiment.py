@@ -17,6 +17,7 @@ from metazoo.presets.format import PRESET_NAME
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset
     from metazoo.experiments.bench import Bench
+    from metazoo.experiments.claims import Claim
     from metazoo.recipe import EpisodicRecipe
 
 Label = str | int | float
@@ -179,11 +180,13 @@ class Experiment:
         doc: the claim in one line.
         cells: makes the cells of a scale, in the order to do them.
         scales: name to scale; the first is the default.
+        claims: differences between rows that it is to show.
     """
 
     doc: str
     cells: Callable[[Scale], Sequence[Cell]]
     scales: Mapping[str, Scale]
+    claims: Sequence[Claim] = ()
 
     def scale(self, name: str | None = None, **changes: Any) -> Scale:
         """Looks a scale up and changes some of its fields.

@@ -12,6 +12,7 @@ from typing import Any
 from metazoo.errors import MetazooError
 from metazoo.evaluation.tables import write_text
 from metazoo.experiments.bench import Bench
+from metazoo.experiments.claims import judge
 from metazoo.experiments.experiment import Cell, Experiment, Scale
 from metazoo.experiments.summary import as_csv, flat_rows, summarise
 
@@ -48,8 +49,8 @@ def run_experiment(
             one's key.
 
     Returns:
-        What `results.json` holds: `rows` (a measurement each) and `summary`
-        (over seeds).
+        What `results.json` holds: `rows` (a measurement each), `summary`
+        (over seeds) and `claims` (see `judge`).
 
     Raises:
         MetazooError: the folder holds results of another setting.
@@ -150,6 +151,7 @@ def _write(
         "doc": experiment.doc,
         "rows": rows,
         "summary": summarise(done),
+        "claims": judge(experiment.claims, done),
     }
     write_text(output / CSV_NAME, as_csv(rows))
     write_text(output / JSON_NAME, _json_text(found))

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metazoo.metrics import mean_interval
+from metazoo.metrics import mean_over_seeds
 
 
 def flat_rows(
@@ -51,7 +51,8 @@ def summarise(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     Returns:
         One dict for each: the labels, `metric`, `mean` (over the seeds'
         means), `ci95` (over all episodes), `seeds_ci95` (over the seeds'
-        means; None with one seed), `seeds` and `episodes` (of all seeds).
+        means, by Student's t; None with one seed), `seeds` and `episodes`
+        (of all seeds).
     """
     groups: dict[Any, list[Mapping[str, Any]]] = {}
     for record in records:
@@ -81,7 +82,7 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _over_seeds(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    means = mean_interval([one["mean"] for one in found])
+    means = mean_over_seeds([one["mean"] for one in found])
     widths = [one["ci95"] for one in found]
     ci95 = None
     if None not in widths:

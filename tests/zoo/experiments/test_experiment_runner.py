@@ -61,6 +61,7 @@ def test_rows_and_summary_are_written(experiment, tmp_path):
     assert (first["mode"], first["metric"], first["seeds"]) == ("a", "score", 2)
     assert first["ci95"] == pytest.approx(0.1 / math.sqrt(2))
     assert first["seeds_ci95"] == 0
+    assert found["claims"] == []
     assert first["episodes"] == 6
 
 
