@@ -9,9 +9,11 @@ import keras
 import tensorflow as tf
 
 from metazoo import functional
+from metazoo.backbone_checks import check_vector_backbone
 from metazoo.episodic import EpisodicLearner
 from metazoo.errors import MetazooError
 from metazoo.losses import class_mask_of, mask_logits, masked_cross_entropy
+from metazoo.option_checks import check_choice
 from metazoo.support_moments import (
     batch_moments,
     moving_slots,
@@ -64,8 +66,9 @@ class InnerLoopLearner(EpisodicLearner):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        _check_choice("head", head, HEADS)
-        _check_choice("normalization", normalization, NORMALIZATIONS)
+        check_vector_backbone(backbone)
+        check_choice("head", head, HEADS)
+        check_choice("normalization", normalization, NORMALIZATIONS)
         num_ways = _ways_of_head(backbone, num_ways, head)
         if head == "none" and not adapt_backbone:
             raise MetazooError(
@@ -307,32 +310,20 @@ class InnerLoopLearner(EpisodicLearner):
         return [f"moment_{i:02d}" for i in range(len(self._slots()))]
 
 
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise MetazooError(
-            f"{name} must be one of {list(choices)}; got {value!r}."
-        )
-
-
 def _ways_of_head(
     backbone: keras.Model, num_ways: int | None, head: str
 ) -> int | None:
-    shape = backbone.output_shape
-    if not isinstance(shape, tuple) or len(shape) != 2:
-        raise MetazooError(
-            f"backbone must give one vector per example; its output shape is "
-            f"{shape}. End it with a pooling or Flatten layer."
-        )
     if head == "columns" and num_ways is None:
         raise MetazooError("head='columns' needs num_ways; or use 'shared'.")
     if head != "none":
         return num_ways
-    if num_ways not in (None, shape[-1]):
+    size = backbone.output_shape[-1]
+    if num_ways not in (None, size):
         raise MetazooError(
             f"num_ways is {num_ways}, but head='none' and the backbone gives "
-            f"{shape[-1]} logits."
+            f"{size} logits."
         )
-    return shape[-1]
+    return size
 
 
 def _refuse_dropout(backbone: keras.Model) -> None:
@@ -344,6 +335,6 @@ def _refuse_dropout(backbone: keras.Model) -> None:
     if names:
         raise MetazooError(
             f"backbone drops units in layers {names}, and batch statistics "
-            "need training mode, which would "
-            "drop them at prediction too. Remove them or use 'moving'."
+            "need training mode, which would drop them at prediction too. "
+            "Remove them or use 'moving'."
         )

@@ -90,7 +90,7 @@ def test_stock_batch_normalization_gives_a_wrong_gradient(
     image_task, monkeypatch
 ):
     monkeypatch.setattr(
-        "metazoo.methods.maml.maml_model.require_exact", lambda model: None
+        "metazoo.unrolled_learner.require_exact", lambda model: None
     )
     learner = smooth_maml(keras.layers.BatchNormalization)
     assert directional_error(learner, image_task, 1e-5) > 1e-3

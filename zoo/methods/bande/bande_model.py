@@ -28,13 +28,9 @@ from metazoo.methods.bande.bande_inference import (
     Sigmas,
     infer,
 )
-from metazoo.methods.bande.bande_options import (
-    check_choice,
-    check_positive,
-    check_steps,
-)
 from metazoo.methods.bande.bande_scores import score
 from metazoo.methods.bande.bande_verbs import BandeVerbs
+from metazoo.option_checks import check_choice, check_count, check_positive
 
 CLUSTER_NAMES = ("mu", "label", "log_sigma", "mass")
 
@@ -106,7 +102,9 @@ class BANDE(BandeVerbs):
         super().__init__(backbone, num_ways, value_range, name=name, **kwargs)
         self.mode = check_choice("mode", mode, MODES)
         self.cluster_rule = check_choice("cluster_rule", cluster_rule, RULES)
-        self.num_cluster_steps = check_steps(num_cluster_steps)
+        self.num_cluster_steps = check_count(
+            "num_cluster_steps", num_cluster_steps
+        )
         self.alpha = check_positive("alpha", alpha)
         self.sigma = check_positive("sigma", sigma)
         self.sigma_unlabeled = check_positive(

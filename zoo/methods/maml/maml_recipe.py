@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metazoo.conv4_recipe import Conv4Recipe
+from metazoo.descent_settings import DescentSettings
 
 if TYPE_CHECKING:
     from metazoo.methods.maml.maml_model import MAML
 
 
 @dataclass(frozen=True)
-class MAMLRecipe(Conv4Recipe):
+class MAMLRecipe(DescentSettings, Conv4Recipe):
     """Hyper-parameters of MAML.
 
     Attributes:
@@ -22,9 +23,7 @@ class MAMLRecipe(Conv4Recipe):
         first_order: leave out second derivatives (section 5.2).
     """
 
-    inner_steps: int = 1
     inner_learning_rate: float = 0.4
-    predict_steps: int = 1
     first_order: bool = False
 
     def build_learner(self, example_shape: tuple[int, ...]) -> MAML:
@@ -38,11 +37,9 @@ class MAMLRecipe(Conv4Recipe):
         return MAML(
             self.build_backbone(example_shape),
             num_ways=self.num_ways,
-            inner_steps=self.inner_steps,
-            inner_learning_rate=self.inner_learning_rate,
-            predict_steps=self.predict_steps,
             first_order=self.first_order,
             name="maml",
+            **self.descent_options(),
         )
 
 

@@ -8,15 +8,13 @@ import keras
 import tensorflow as tf
 
 from metazoo import functional
-from metazoo.backbone_checks import check_vector_backbone
 from metazoo.data.episode import Episode
-from metazoo.errors import MetazooError
-from metazoo.inner_loop import InnerLoopLearner
-from metazoo.losses import class_mask_of
+from metazoo.option_checks import check_count
+from metazoo.path_learner import PathLearner
 
 
 @keras.saving.register_keras_serializable(package="metazoo")
-class Reptile(InnerLoopLearner):
+class Reptile(PathLearner):
     """Reptile (Nichol, Achiam and Schulman 2018).
 
     Shared: the initial weights. Adapted: all weights, by gradient descent
@@ -45,6 +43,9 @@ class Reptile(InnerLoopLearner):
         2018, https://arxiv.org/abs/1803.02999
     """
 
+    # `adapt` takes many steps; none are unrolled.
+    max_unrolled_steps = 0
+
     def __init__(
         self,
         backbone: keras.Model,
@@ -59,85 +60,31 @@ class Reptile(InnerLoopLearner):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
-        check_vector_backbone(backbone)
-        counts = (inner_steps, inner_batch_size, predict_steps or 1)
-        if min(counts) < 1:
-            raise MetazooError(
-                "inner_steps, inner_batch_size and predict_steps must be 1 "
-                f"or more; got {counts}."
-            )
+        check_count("inner_batch_size", inner_batch_size)
         super().__init__(
             backbone,
             num_ways,
-            head=head,
+            head,
+            inner_steps,
+            inner_learning_rate,
+            predict_steps,
             normalization=normalization,
             value_range=value_range,
             name=name,
             **kwargs,
         )
-        self.inner_steps = inner_steps
         self.inner_batch_size = inner_batch_size
-        self.inner_learning_rate = inner_learning_rate
-        self.predict_steps = predict_steps
 
-    def adapt_task(
-        self,
-        weights: list[tf.Tensor],
-        x: tf.Tensor,
-        y: tf.Tensor,
-        class_mask: tf.Tensor,
-    ) -> list[tf.Tensor]:
-        """Full-batch gradient descent; see `InnerLoopLearner`."""
-        return functional.inner_sgd_loop(
-            lambda w: self.task_loss(w, x, y, class_mask),
-            weights,
-            self.predict_steps or self.inner_steps,
-            self.inner_learning_rate,
-        )
-
-    def chunk_gradients(
-        self, episode: Episode, num_ways: Any
-    ) -> tuple[tf.Tensor, tf.Tensor, list[tf.Tensor]]:
-        """Displacement of the weights in place of a gradient.
-
-        Args:
-            episode: the tasks of the chunk.
-            num_ways: number of columns of the logits.
-
-        Returns:
-            Mean query loss after adaptation, query logits, and one pseudo
-            gradient for each of `trainable_variables`.
-        """
-        with tf.GradientTape() as tape:
-            initial = self.initial_weights(num_ways)
-        classes = class_mask_of(
-            episode.support_y, episode.support_mask, num_ways
-        )
-
-        def one(task: Any) -> Any:
-            adapted = self._train_task(initial, Episode(*task[:-1]), task[-1])
-            moved = [
-                (a - b) / self.inner_learning_rate
-                for a, b in zip(initial, adapted, strict=True)
-            ]
-            return self.task_logits(adapted, task[2], task[-1]), moved
-
-        specs = [tf.TensorSpec(w.shape, w.dtype) for w in initial]
-        logits_spec = tf.TensorSpec([None, None], self.logits_dtype)
-        logits, moved = tf.map_fn(
-            one,
-            (*episode.labelled_parts, classes),
-            fn_output_signature=(logits_spec, specs),
-            parallel_iterations=1,
-        )
-        # The chain rule through `initial` sums what a shared column moved.
-        gradients = tape.gradient(
-            initial,
-            [v.value for v in self.trainable_variables],
-            output_gradients=[tf.reduce_mean(m, 0) for m in moved],
-            unconnected_gradients="zero",
-        )
-        return self.query_loss(episode, logits), logits, gradients
+    def follow_path(
+        self, initial: list[tf.Tensor], task: Episode, class_mask: tf.Tensor
+    ) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+        """Displacement of the weights; see `PathLearner`."""
+        adapted = self._train_task(initial, task, class_mask)
+        moved = [
+            (a - b) / self.inner_learning_rate
+            for a, b in zip(initial, adapted, strict=True)
+        ]
+        return adapted, moved
 
     def _train_task(
         self, weights: list[tf.Tensor], task: Episode, class_mask: tf.Tensor
@@ -168,10 +115,4 @@ class Reptile(InnerLoopLearner):
         """Returns the constructor's arguments."""
         config = super().get_config()
         config.pop("adapt_backbone")
-        return {
-            **config,
-            "inner_steps": self.inner_steps,
-            "inner_batch_size": self.inner_batch_size,
-            "inner_learning_rate": self.inner_learning_rate,
-            "predict_steps": self.predict_steps,
-        }
+        return {**config, "inner_batch_size": self.inner_batch_size}

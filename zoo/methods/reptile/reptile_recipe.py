@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.conv4_recipe import Conv4Recipe
+from metazoo.descent_settings import DescentSettings
 
 if TYPE_CHECKING:
     from metazoo.methods.reptile.reptile_model import Reptile
 
 
 @dataclass(frozen=True)
-class ReptileRecipe(Conv4Recipe):
+class ReptileRecipe(DescentSettings, Conv4Recipe):
     """Hyper-parameters of Reptile.
 
     Attributes:
@@ -23,9 +24,8 @@ class ReptileRecipe(Conv4Recipe):
     """
 
     inner_steps: int = 5
-    inner_batch_size: int = 10
-    inner_learning_rate: float = 0.1
     predict_steps: int = 10
+    inner_batch_size: int = 10
 
     def build_learner(self, example_shape: tuple[int, ...]) -> Reptile:
         """Builds an untrained `Reptile` on a Conv4 backbone.
@@ -38,11 +38,9 @@ class ReptileRecipe(Conv4Recipe):
         return Reptile(
             self.build_backbone(example_shape),
             num_ways=self.num_ways,
-            inner_steps=self.inner_steps,
             inner_batch_size=self.inner_batch_size,
-            inner_learning_rate=self.inner_learning_rate,
-            predict_steps=self.predict_steps,
             name="reptile",
+            **self.descent_options(),
         )
 
     def tiny(self, **changes: Any) -> Self:

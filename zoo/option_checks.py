@@ -1,7 +1,8 @@
-"""Checks of what a BANDE is built with."""
+"""Checks of what a learner is built with."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,14 +41,18 @@ def check_positive(name: str, value: Any) -> float:
     return float(value)
 
 
-def check_steps(value: Any) -> int:
-    """Returns a number of passes.
+def check_count(name: str, value: Any) -> int:
+    """Returns an integer of 1 or more.
 
     Raises:
-        MetazooError: it is no integer of 1 or more.
+        MetazooError: the value is something else.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = 0
+    if isinstance(value, bool) or number < 1:
         raise MetazooError(
-            f"num_cluster_steps must be an integer of 1 or more; got {value!r}."
+            f"{name} must be an integer of 1 or more; got {value!r}."
         )
-    return value
+    return number

@@ -1,0 +1,41 @@
+"""Checks of a learner's settings: what passes and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metazoo.errors import MetazooError
+from metazoo.option_checks import check_choice, check_count, check_positive
+
+
+def test_known_choice_passes_and_another_is_refused():
+    assert check_choice("head", "none", ("none", "shared")) == "none"
+    with pytest.raises(MetazooError, match="head must be one of"):
+        check_choice("head", "all", ("none", "shared"))
+
+
+@pytest.mark.parametrize("value", [1, 7, np.int64(3)])
+def test_counts_become_integers(value):
+    found = check_count("inner_steps", value)
+    assert found == value
+    assert type(found) is int
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, True, "1", None])
+def test_what_counts_nothing_is_refused(value):
+    with pytest.raises(MetazooError, match="inner_steps must be an integer"):
+        check_count("inner_steps", value)
+
+
+@pytest.mark.parametrize("value", [0.5, 2, np.float32(0.25)])
+def test_positive_numbers_become_floats(value):
+    found = check_positive("alpha", value)
+    assert found == value
+    assert type(found) is float
+
+
+@pytest.mark.parametrize("value", [0.0, -1, np.nan, np.inf, "1", [1.0]])
+def test_what_is_not_positive_is_refused(value):
+    with pytest.raises(MetazooError, match="alpha must be a positive"):
+        check_positive("alpha", value)
