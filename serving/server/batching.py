@@ -14,11 +14,15 @@ neighbour would show). A request with values that are not finite runs alone.
 There is no thread that waits for work. The thread of the first request in a
 batch runs it for all of them, as soon as one of `num_batch_threads` slots is
 free and the batch is full or old enough: an idle server runs a request in
-its own thread at once, a busy one takes whatever came in the meantime.
+its own thread at once, a busy one takes whatever came in the meantime. The
+further parts of a large request run beside its first one, each in a thread
+made for it. No thread waits for another one to get a slot, so whatever fills
+the slots, they come free again.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
@@ -44,6 +48,8 @@ from metazoo.serving.server.metrics import Metrics
 from metazoo.serving.status import StatusError, invalid
 
 __all__ = ["Batcher", "BatchingOptions"]
+
+LOG = logging.getLogger(__name__)
 
 
 class Batcher:
@@ -172,21 +178,35 @@ class Batcher:
                 unit.batch = None
                 unit.finish(error=timed_out_in_queue())
         batch.units = [unit for unit in batch.units if not unit.done]
-        leader = batch.leader()
-        if leader is None and batch.units:
-            # Further parts of a request whose thread runs the first one: a
-            # slot would be taken and not used.
+        if not batch.units:
+            self._queue.remove(batch)
             return
-        self._queue.remove(batch)
-        if leader is None:
-            return
-        for unit in batch.units:
-            unit.batch = None
         # Who waits may give up; the version must stay until the run ends.
         batch.runnable.hold()
+        leader = batch.leader()
+        if leader is None and not self._runs_aside(batch):
+            batch.runnable.release()
+            return
+        self._queue.remove(batch)
         self._free_slots -= 1
-        leader.leads, leader.wake.busy = batch, True
-        leader.wake.set()
+        for unit in batch.units:
+            unit.batch = None
+        if leader is not None:
+            leader.leads, leader.wake.busy = batch, True
+            leader.wake.set()
+
+    def _runs_aside(self, batch: Batch) -> bool:
+        """Has a new thread run parts of requests whose threads are busy."""
+        thread = threading.Thread(
+            target=self._execute, args=(batch,), name="batch-part"
+        )
+        try:
+            thread.start()
+        except RuntimeError:
+            # No thread is to be had: the request's own runs it afterwards.
+            LOG.warning("no thread for a part of a large request; it waits")
+            return False
+        return True
 
     def _wait(self, units: Sequence[Unit]) -> None:
         """Runs what the units lead, until all of them are done."""
@@ -235,7 +255,7 @@ class Batcher:
             "DEADLINE_EXCEEDED", "the deadline passed during the run"
         )
 
-    def _execute(self, batch: Batch, wake: Wake) -> None:
+    def _execute(self, batch: Batch, wake: Wake | None = None) -> None:
         now = time.monotonic()
         for unit in batch.units:
             self._metrics.batching.queued(now - unit.enqueued)
@@ -245,5 +265,6 @@ class Batcher:
             batch.runnable.release()
             with self._lock:
                 self._free_slots += 1
-                wake.busy = False
+                if wake is not None:
+                    wake.busy = False
                 self._dispatch()

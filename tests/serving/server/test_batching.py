@@ -237,7 +237,7 @@ def test_large_request_is_split_if_asked_for(bench):
         max_execution_batch_size=3,
     )
     assert here.ask(*range(8)) == [2 * n for n in range(8)]
-    assert here.model.runs == [[0, 1, 2], [3, 4, 5], [6, 7]]
+    assert sorted(here.model.runs) == [[0, 1, 2], [3, 4, 5], [6, 7]]
     with pytest.raises(StatusError, match="Task size 9"):
         here.ask(*range(9))
 
@@ -259,22 +259,57 @@ def test_parts_of_two_large_requests_wait_for_each_other(bench):
     assert [b.result(PATIENCE) for b in blocks] == [[200], [200]]
 
 
-def test_parts_of_a_large_request_take_no_slot_before_they_run(bench):
-    here = bench(
-        max_batch_size=4,
+@pytest.fixture
+def splitting(bench):
+    return bench(
+        max_batch_size=8,
         enable_large_batch_splitting=True,
         max_execution_batch_size=1,
-        num_batch_threads=2,
+        num_batch_threads=3,
+        max_enqueued_batches=1000,
     )
-    large = here.pool.submit(here.ask, 1, 2, 3, 4)
-    here.model.wait_entered()
-    # Its thread runs the first part; the second slot is for others.
-    other = Doubler()
-    small = here.pool.submit(here.ask, 9, signature="t", model=other)
-    assert small.result(PATIENCE) == [18]
-    assert here.model.runs == [[1]]
-    here.open_gate()
-    assert large.result(PATIENCE) == [2, 4, 6, 8]
+
+
+def test_parts_of_a_large_request_run_side_by_side(splitting):
+    large = splitting.pool.submit(splitting.ask, 1, 2, 3, 4, 5)
+    for _ in range(3):
+        splitting.model.wait_entered()
+    # As many as there are slots; no thread has left its run yet.
+    assert sorted(splitting.model.runs) == [[1], [2], [3]]
+    splitting.open_gate()
+    assert large.result(PATIENCE) == [2, 4, 6, 8, 10]
+    splitting.until(lambda: not splitting.model.users)
+
+
+def test_part_that_fails_fails_its_request_and_frees_its_slot(splitting):
+    large = splitting.pool.submit(splitting.ask, 1, -2, 3, 4)
+    splitting.open_gate()
+    assert code_of(large) == "INVALID_ARGUMENT"
+    splitting.until(lambda: splitting.batcher._free_slots == 3)
+    assert not splitting.model.users
+
+
+def test_slots_full_of_large_requests_come_free_again(splitting):
+    numbers = list(range(8))
+    futures = [
+        splitting.pool.submit(splitting.ask, *numbers) for _ in range(30)
+    ]
+    splitting.open_gate(runs=30 * 8)
+    for future in futures:
+        assert future.result(PATIENCE) == [2 * n for n in numbers]
+
+
+def test_parts_wait_for_their_own_thread_where_no_other_is_to_be_had(
+    splitting, monkeypatch
+):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    splitting.open_gate()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert splitting.ask(1, 2, 3) == [2, 4, 6]
+    assert splitting.model.runs == [[1], [2], [3]]
+    assert not splitting.model.users
 
 
 def test_time_up_in_the_queue_is_resource_exhausted(bench):
