@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from metazoo.adapted import read_adapted
+from metazoo.adapted import StoredState, read_adapted
 from metazoo.errors import EpisodeError, ServingError
 from metazoo.serving.client import options, requests
 from metazoo.serving.client.adapted import (
@@ -213,7 +213,25 @@ class Client:
                 of a version whose state has other tensors.
             StatusError: The server refused or could not be reached.
         """
-        stored = read_adapted(path)
+        return self.adapted_from(read_adapted(path), path)
+
+    def adapted_from(
+        self, stored: StoredState, path: str | Path
+    ) -> RemoteAdapted:
+        """Rebuilds an adapted model from a file that has been read.
+
+        Args:
+            stored: What `metazoo.adapted.read_adapted` returned.
+            path: The file, for messages.
+
+        Returns:
+            The adapted model.
+
+        Raises:
+            EpisodeError: The state is of another model, or of a version
+                whose state has other tensors.
+            StatusError: The server refused or could not be reached.
+        """
         check_origin(stored, self.origin(), path)
         ways = stored_ways(stored, path)
         return RemoteAdapted(self, stored.state, stored.single, ways)

@@ -55,15 +55,15 @@ def load_served(
     """
     from metazoo.adapted import read_adapted
 
-    notes = read_adapted(path).notes
-    names = notes.get(CLASS_NAMES)
+    stored = read_adapted(path)
+    names = stored.notes.get(CLASS_NAMES)
     if not names or not isinstance(names, list):
         raise DataError(
             f"{path} does not name its classes; store it with `metazoo adapt "
             "--output`."
         )
-    adapted = client.load_adapted(path)
-    _tell_of_version(notes, client, path)
+    adapted = client.adapted_from(stored, path)
+    _tell_of_version(stored.notes, client, path)
     return adapted, tuple(str(name) for name in names)
 
 

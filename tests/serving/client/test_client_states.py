@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from metazoo.adapted import AdaptedModel, read_adapted
+from metazoo.cli.states import load_served
 from metazoo.errors import EpisodeError
 from metazoo.serving import Client
 
@@ -119,3 +120,23 @@ def test_queries_of_other_tasks_name_both_tensors(clients, tasks):
     adapted = clients[0].adapt(np.stack([x, x]), np.stack([y, y]))
     with pytest.raises(EpisodeError, match=r"prototypes \[2,3.*query_x \[1,4"):
         clients[0].predict_state(queries, adapted.state)
+
+
+def test_a_state_and_its_names_come_of_one_reading(
+    clients, tasks, tmp_path, monkeypatch
+):
+    x, y, queries = tasks()
+    adapted = clients[0].adapt(x, y)
+    path = adapted.save(tmp_path / "state.npz", {"class_names": ["a", "b"]})
+    reads, load = [], np.load
+
+    def counted(*arguments, **options):
+        reads.append(arguments)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(np, "load", counted)
+    again, names = load_served(clients[1], path)
+    assert (len(reads), names) == (1, ("a", "b"))
+    np.testing.assert_array_equal(
+        again.predict(queries), adapted.predict(queries)
+    )
