@@ -18,6 +18,7 @@ from metazoo.serving.server.config import ModelConfig, from_file, from_mapping
 from metazoo.serving.server.config_watch import ConfigWatch
 from metazoo.serving.server.core import PredictCore
 from metazoo.serving.server.grpc_frontend import GrpcFrontend
+from metazoo.serving.server.in_flight import BytesInFlight
 from metazoo.serving.server.listen import check_free, is_loopback, resolve
 from metazoo.serving.server.metrics import Metrics
 from metazoo.serving.server.options import ServerOptions
@@ -137,10 +138,15 @@ class EmbeddedServer:
             )
 
     def _open(self, address: str) -> None:
-        self._grpc = GrpcFrontend(self._core, address, self.options)
+        in_flight = BytesInFlight(
+            self.options.most_bytes_in_flight, self._core.metrics
+        )
+        self._grpc = GrpcFrontend(self._core, address, self.options, in_flight)
         self.port = self._grpc.port
         if self.rest_port is not None:
-            self._rest = RestFrontend(self._core, address, self.options)
+            self._rest = RestFrontend(
+                self._core, address, self.options, in_flight
+            )
             self.rest_port = self._rest.port
 
     def _watch_config(self) -> None:

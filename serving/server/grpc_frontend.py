@@ -19,9 +19,11 @@ from metazoo.serving.server.grpc_services import (
     ModelService,
     PredictionService,
 )
+from metazoo.serving.server.in_flight import BytesInFlight, Lease
 from metazoo.serving.server.listen import cannot_listen, join
 from metazoo.serving.server.options import ServerOptions
 from metazoo.serving.server.turns import CountingPool, Turns
+from metazoo.serving.status import StatusError
 
 # The names that TensorFlow Serving answers health checks for.
 HEALTH_SERVICES = ("", "ModelService", "PredictionService")
@@ -43,7 +45,11 @@ class GrpcFrontend:
     """
 
     def __init__(
-        self, core: PredictCore, address: str, options: ServerOptions
+        self,
+        core: PredictCore,
+        address: str,
+        options: ServerOptions,
+        in_flight: BytesInFlight,
     ) -> None:
         """Opens the port and answers at once.
 
@@ -51,6 +57,7 @@ class GrpcFrontend:
             core: The prediction core.
             address: Numeric address to listen on.
             options: Port, limits and certificates.
+            in_flight: Bounds the bytes of all requests.
 
         Raises:
             ServingError: If the port is taken.
@@ -58,7 +65,7 @@ class GrpcFrontend:
         self._pool = CountingPool(options.max_connections, "grpc")
         self._server = grpc.server(
             self._pool,
-            interceptors=[_CountCalls(self._pool)],
+            interceptors=[_CountCalls(self._pool, in_flight)],
             options=_channel_options(options),
             maximum_concurrent_rpcs=options.max_connections,
         )
@@ -120,10 +127,11 @@ def _channel_options(options: ServerOptions) -> list[tuple[str, int]]:
 
 
 class _CountCalls(grpc.ServerInterceptor):
-    """Counts calls until their answers are sent, not just made."""
+    """Counts calls until their answers are sent, and the bytes of requests."""
 
-    def __init__(self, pool: CountingPool) -> None:
+    def __init__(self, pool: CountingPool, in_flight: BytesInFlight) -> None:
         self._pool = pool
+        self._in_flight = in_flight
 
     def intercept_service(
         self, continuation: Callable[[Any], Any], details: Any
@@ -132,37 +140,40 @@ class _CountCalls(grpc.ServerInterceptor):
         if handler is None or handler.unary_unary is None:
             return handler
 
-        def counted(request: Any, context: Any) -> Any:
+        def counted(held: list[bytes], context: Any) -> Any:
             self._pool.entered()
             if not context.add_callback(self._pool.left):
                 self._pool.left()
-            if request is _NO_MESSAGE:
-                context.abort(
-                    grpc.StatusCode.INTERNAL, "the request is no message"
+            with self._in_flight.lease("GRPC") as lease:
+                request = _message(
+                    held, handler.request_deserializer, lease, context
                 )
-            return handler.unary_unary(request, context)
+                return handler.unary_unary(request, context)
 
+        # In a list, from which they can be taken: gRPC keeps what it hands
+        # over until the call ends.
         return grpc.unary_unary_rpc_method_handler(
-            counted,
-            _lenient(handler.request_deserializer),
-            handler.response_serializer,
+            counted, lambda data: [data], handler.response_serializer
         )
 
 
-_NO_MESSAGE = object()
+def _message(
+    held: list[bytes],
+    read: Callable[[bytes], Any],
+    lease: Lease,
+    context: Any,
+) -> Any:
+    """Reads a request in the thread of its call.
 
-
-def _lenient(read: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Reads what is no message as `_NO_MESSAGE`.
-
-    Where a reader raises, gRPC answers for it and keeps the stream for ever:
-    after as many as a connection may have at a time, it refuses all others.
+    Where gRPC itself reads, all other calls wait for it; and where a reader
+    raises, it answers and keeps the stream for ever: after as many as a
+    connection may have at a time, it refuses all others.
     """
-
-    def reader(data: bytes) -> Any:
-        try:
-            return read(data)
-        except DecodeError:
-            return _NO_MESSAGE
-
-    return reader
+    try:
+        lease.add(len(held[0]))
+        return read(held.pop())
+    except StatusError as error:
+        held.clear()
+        context.abort(getattr(grpc.StatusCode, error.code), error.message)
+    except DecodeError:
+        context.abort(grpc.StatusCode.INTERNAL, "the request is no message")

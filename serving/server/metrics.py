@@ -1,4 +1,4 @@
-"""Prometheus metrics under the names of TensorFlow Serving."""
+"""Prometheus metrics, under TensorFlow Serving's names where it has them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.core import Metric
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -22,7 +27,7 @@ class _Count:
     """Sums by labels; the client library would rename it `..._total`."""
 
     def __init__(self, name: str, doc: str, labels: tuple[str, ...]) -> None:
-        self.name = f":tensorflow:{name}"
+        self.name = name
         self._doc = doc
         self._labels = labels
         self._lock = threading.Lock()
@@ -78,7 +83,7 @@ class BatchingMetrics:
             BUCKETS,
         ).labels(THREAD_POOL)
         self._runs = _Count(
-            "serving:batching_session:wrapped_run_count",
+            ":tensorflow:serving:batching_session:wrapped_run_count",
             "Runs of a graph by batching.",
             ("thread_pool_name",),
         )
@@ -111,7 +116,7 @@ class Metrics:
         self._registry = CollectorRegistry()
         self.batching = BatchingMetrics(self._registry)
         self._requests = _Count(
-            "serving:request_count",
+            ":tensorflow:serving:request_count",
             "Requests by model and status.",
             ("model_name", "status"),
         )
@@ -124,11 +129,22 @@ class Metrics:
         )
         # A sum, not a distribution, in the real server.
         self._load = _Count(
-            "cc:saved_model:load_latency",
+            ":tensorflow:cc:saved_model:load_latency",
             "Microseconds to load a version, with its warm-up.",
             ("model_path",),
         )
         self._registry.register(self._load)
+        self._in_flight = Gauge(
+            ":metazoo:serving:bytes_in_flight",
+            "Bytes of requests held, small ones left out.",
+            registry=self._registry,
+        )
+        self._refused = _Count(
+            ":metazoo:serving:bytes_in_flight_refused_count",
+            "Requests for which there was no room.",
+            ("entrypoint",),
+        )
+        self._registry.register(self._refused)
 
     def _histogram(self, name: str, labels: list[str]) -> Histogram:
         return Histogram(
@@ -164,6 +180,18 @@ class Metrics:
     def loaded(self, directory: Path, seconds: float) -> None:
         """Counts the load of a version."""
         self._load.add(str(directory), amount=round(seconds * 1e6))
+
+    def in_flight(self, size: int) -> None:
+        """Notes how many bytes of requests are held."""
+        self._in_flight.set(size)
+
+    def refused(self, entrypoint: str) -> None:
+        """Counts a request for which there was no room.
+
+        Args:
+            entrypoint: `GRPC` or `REST`.
+        """
+        self._refused.add(entrypoint)
 
     def render(self) -> bytes:
         """Writes everything in the text format."""

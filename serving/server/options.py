@@ -62,6 +62,9 @@ class ServerOptions:
         read_timeout: Seconds a REST client may be silent while it sends the
             head or the body of a request, or takes nothing of the answer.
         max_request_bytes: Largest request.
+        max_bytes_in_flight: Most bytes of all requests together that have
+            arrived and are not answered; None for four times
+            `max_request_bytes`.
         max_connections: Most REST connections, and most gRPC calls under
             way.
         enable_cors: Whether browsers of other sites may read the answers.
@@ -89,6 +92,7 @@ class ServerOptions:
     rest_timeout_ms: int = 30_000
     read_timeout: float = 30.0
     max_request_bytes: int = 256 * 2**20
+    max_bytes_in_flight: int | None = None
     max_connections: int = 1000
     enable_cors: bool = False
     prometheus_path: str | None = METRICS_PATH
@@ -117,6 +121,11 @@ class ServerOptions:
             raise ServingError(
                 "a poll interval of the model config file needs the file"
             )
+
+    @property
+    def most_bytes_in_flight(self) -> int:
+        """`max_bytes_in_flight`, or what stands for it."""
+        return self.max_bytes_in_flight or 4 * self.max_request_bytes
 
     @property
     def merging(self) -> BatchingOptions | None:
@@ -164,6 +173,12 @@ class ServerOptions:
             raise ServingError(
                 f"max_request_bytes must be at most {LARGEST_REQUEST}, the "
                 f"limit of protobuf; got {self.max_request_bytes}"
+            )
+        most = self.max_bytes_in_flight
+        if most is not None and most < self.max_request_bytes:
+            raise ServingError(
+                f"max_bytes_in_flight must be at least max_request_bytes, "
+                f"{self.max_request_bytes}; got {most}"
             )
 
 

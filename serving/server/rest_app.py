@@ -22,6 +22,7 @@ from metazoo.serving.server import json_tensor
 from metazoo.serving.server import metrics as prometheus
 from metazoo.serving.server.answers import signature_map, status_response
 from metazoo.serving.server.core import ModelSelector, PredictCore
+from metazoo.serving.server.in_flight import BytesInFlight, Lease
 from metazoo.serving.server.options import ServerOptions
 from metazoo.serving.server.rest_body import BodyError, read_body, unpacked
 from metazoo.serving.server.turns import milliseconds_left, now
@@ -59,6 +60,7 @@ class _Call:
     headers: Mapping[str, str]
     body: bytes
     deadline: float
+    lease: Lease
 
 
 class RestApp:
@@ -70,6 +72,7 @@ class RestApp:
         options: ServerOptions,
         predictions: Executor,
         others: Executor,
+        in_flight: BytesInFlight,
     ) -> None:
         """Stores what answers.
 
@@ -79,7 +82,9 @@ class RestApp:
             predictions: Threads that run predictions.
             others: Threads for everything else, which so never waits for a
                 prediction.
+            in_flight: Bounds the bytes of all requests.
         """
+        self._in_flight = in_flight
         self._core = core
         self._options = options
         self._predictions = predictions
@@ -97,11 +102,16 @@ class RestApp:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
+        with self._in_flight.lease("REST") as lease:
+            return await self._respond_within(request, lease)
+
+    async def _respond_within(self, request: Request, lease: Lease) -> Response:
         try:
             body = await read_body(
                 request,
                 self._options.max_request_bytes,
                 self._options.read_timeout,
+                lease,
             )
         except BodyError as error:
             return _failed(error.status, str(error), {"connection": "close"})
@@ -111,6 +121,7 @@ class RestApp:
             request.headers,
             body,
             now() + self._options.rest_timeout_ms / 1000,
+            lease,
         )
         predicts = call.method == "POST" and PREDICT.fullmatch(call.path)
         return await asyncio.get_running_loop().run_in_executor(
@@ -165,7 +176,10 @@ class RestApp:
                 selector.name, selector.version, selector.label
             ):
                 raise invalid("Expected one input Tensor.")
-        parsed = json_tensor.parse_body(unpacked(call.headers, call.body))
+        body = unpacked(call.headers, call.body)
+        if body is not call.body:
+            call.lease.add(len(body))
+        parsed = json_tensor.parse_body(body)
         prediction = self._core.predict(
             ModelSelector(
                 selector.name,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from starlette.requests import ClientDisconnect, Request
 
-from metazoo.serving.status import invalid
+from metazoo.serving.server.in_flight import Lease
+from metazoo.serving.status import HTTP_STATUS, StatusError, invalid
 
 LARGEST_UNPACKED = 100 * 2**20
 # A body must arrive no slower than this, over all of it.
@@ -32,26 +34,48 @@ class BodyError(Exception):
         super().__init__(message)
 
 
-async def read_body(request: Request, limit: int, timeout: float) -> bytes:
+class RefusedBodyError(BodyError):
+    """A body that is too large, or for which there is no room."""
+
+
+async def read_body(
+    request: Request, limit: int, timeout: float, lease: Lease
+) -> bytes:
     """Reads the body of a request.
 
     Nothing is read, nor `100 Continue` answered, where the head already says
-    that the body is too large.
+    that the body is too large, or the server too full.
 
     Args:
         request: Its head has been read.
         limit: Most bytes.
         timeout: Seconds of silence that a client is allowed.
+        lease: Counts the bytes as they come.
 
     Raises:
-        BodyError: 413 if the body is too large, 408 if it comes too slowly.
+        BodyError: 413 if the body is too large, 429 if the server holds too
+            many bytes already, 408 if it comes too slowly.
         ClientDisconnect: If the client goes away.
     """
     announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > limit:
+    size = int(announced) if announced.isdecimal() else 0
+    try:
+        _admit(size, limit, lambda: lease.check(size))
+    except RefusedBodyError:
         if "100-continue" not in request.headers.get("expect", "").lower():
             await _discard(request)
-        raise _too_large(limit)
+        raise
+    try:
+        return await _read(request, limit, timeout, lease)
+    except RefusedBodyError:
+        lease.release()
+        await _discard(request)
+        raise
+
+
+async def _read(
+    request: Request, limit: int, timeout: float, lease: Lease
+) -> bytes:
     started = time.monotonic()
     chunks: list[bytes] = []
     size, more = 0, True
@@ -59,12 +83,20 @@ async def read_body(request: Request, limit: int, timeout: float) -> bytes:
         deadline = started + timeout + size / LOWEST_BYTES_PER_SECOND
         chunk, more = await _next_chunk(request, deadline)
         size += len(chunk)
-        if size > limit:
-            chunks.clear()
-            await _discard(request)
-            raise _too_large(limit)
+        _admit(size, limit, partial(lease.add, len(chunk)))
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _admit(size: int, limit: int, count: Callable[[], None]) -> None:
+    if size > limit:
+        raise RefusedBodyError(413, f"the body is larger than {limit} bytes")
+    try:
+        count()
+    except StatusError as error:
+        raise RefusedBodyError(
+            HTTP_STATUS[error.code], error.message
+        ) from error
 
 
 async def _next_chunk(request: Request, deadline: float) -> tuple[bytes, bool]:
@@ -89,10 +121,6 @@ async def _discard(request: Request) -> None:
             return
 
 
-def _too_large(limit: int) -> BodyError:
-    return BodyError(413, f"the body is larger than {limit} bytes")
-
-
 def unpacked(headers: Mapping[str, str], body: bytes) -> bytes:
     """Unpacks a body that was sent with gzip.
 
@@ -114,4 +142,11 @@ def unpacked(headers: Mapping[str, str], body: bytes) -> bytes:
         raise invalid(f"the gzip body unpacks to over {LARGEST_UNPACKED} bytes")
     if not unpacker.eof:
         raise invalid("the gzip body is cut short")
+    if unpacker.unused_data:
+        # Unpacking further members would take a time that grows with the
+        # square of their number; no HTTP client is known to send any.
+        raise invalid(
+            f"the gzip body has {len(unpacker.unused_data)} bytes behind its "
+            "first member; send it as one member"
+        )
     return data

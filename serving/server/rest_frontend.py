@@ -10,6 +10,7 @@ import uvicorn
 
 from metazoo.errors import ServingError
 from metazoo.serving.server.core import PredictCore
+from metazoo.serving.server.in_flight import BytesInFlight
 from metazoo.serving.server.listen import listen
 from metazoo.serving.server.options import ServerOptions
 from metazoo.serving.server.rest_app import RestApp
@@ -27,7 +28,11 @@ class RestFrontend:
     """
 
     def __init__(
-        self, core: PredictCore, address: str, options: ServerOptions
+        self,
+        core: PredictCore,
+        address: str,
+        options: ServerOptions,
+        in_flight: BytesInFlight,
     ) -> None:
         """Opens the port and answers at once.
 
@@ -36,6 +41,7 @@ class RestFrontend:
             address: Numeric address to listen on.
             options: Port, limits and certificates; with certificates it
                 answers HTTPS only, to the clients that gRPC answers.
+            in_flight: Bounds the bytes of all requests.
 
         Raises:
             ServingError: If the port is taken.
@@ -48,9 +54,8 @@ class RestFrontend:
             ThreadPoolExecutor(options.rest_threads, "rest"),
             ThreadPoolExecutor(OTHER_THREADS, "rest-other"),
         ]
-        self._server = uvicorn.Server(
-            _uvicorn_config(RestApp(core, options, *self._pools), options)
-        )
+        app = RestApp(core, options, *self._pools, in_flight)
+        self._server = uvicorn.Server(_uvicorn_config(app, options))
         self._thread = threading.Thread(
             target=self._server.run,
             kwargs={"sockets": [self._socket]},

@@ -38,6 +38,7 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
         "rest_timeout_ms": args.rest_api_timeout_in_ms,
         "enable_cors": args.rest_api_enable_cors_support,
         "max_request_bytes": args.max_request_bytes,
+        "max_bytes_in_flight": args.max_bytes_in_flight,
         "max_connections": args.max_connections,
         "drain_timeout": args.drain_seconds,
     }
@@ -141,6 +142,13 @@ def _add_own(group: Any) -> None:
         type=int,
         metavar="N",
         help="largest request (268435456)",
+    )
+    group.add_argument(
+        "--max-bytes-in-flight",
+        type=int,
+        metavar="N",
+        help="most bytes of all requests not yet answered (four times "
+        "--max-request-bytes)",
     )
     group.add_argument(
         "--max-connections",

@@ -21,6 +21,8 @@ from metazoo.serving.server_files import ServerFiles
         ({"poll_interval": float("nan")}, "poll_interval"),
         ({"max_request_bytes": 0}, "max_request_bytes"),
         ({"max_request_bytes": 2**31}, "max_request_bytes"),
+        ({"max_bytes_in_flight": 2**28 - 1}, "max_bytes_in_flight must be"),
+        ({"max_bytes_in_flight": 0}, "max_bytes_in_flight must be"),
         ({"grpc_threads": 0}, "grpc_threads"),
         ({"rest_threads": -3}, "rest_threads"),
         ({"rest_timeout_ms": 0}, "rest_timeout_ms"),
@@ -32,6 +34,13 @@ from metazoo.serving.server_files import ServerFiles
 def test_setting_out_of_range_is_named(settings, part):
     with pytest.raises(ServingError, match=part):
         ServerOptions(**settings)
+
+
+def test_bytes_in_flight_follow_the_largest_request():
+    assert ServerOptions().most_bytes_in_flight == 2**30
+    assert ServerOptions(max_request_bytes=9).most_bytes_in_flight == 36
+    chosen = ServerOptions(max_bytes_in_flight=2**29)
+    assert chosen.most_bytes_in_flight == 2**29
 
 
 def test_two_free_ports_are_two_ports():

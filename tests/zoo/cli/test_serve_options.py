@@ -33,6 +33,7 @@ def test_every_setting_reaches_the_server(parse):
             "--rest-api-timeout-in-ms=700",
             "--rest-api-enable-cors-support=true",
             "--max-request-bytes=800",
+            "--max-bytes-in-flight=9000",
             "--max-connections=9",
             "--drain-seconds=1.5",
         )
@@ -46,6 +47,7 @@ def test_every_setting_reaches_the_server(parse):
     assert options.rest_timeout_ms == 700
     assert options.enable_cors is True
     assert options.max_request_bytes == 800
+    assert options.max_bytes_in_flight == 9000
     assert options.max_connections == 9
     assert options.drain_timeout == 1.5
 
