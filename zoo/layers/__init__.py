@@ -1,7 +1,8 @@
-"""Shared backbones and normalisation layers safe to differentiate twice."""
+"""Shared backbones and layers; normalisation safe to differentiate twice."""
 
 from __future__ import annotations
 
+from metazoo.layers.binarize import Binarize
 from metazoo.layers.conv4 import conv4
 from metazoo.layers.exact import (
     require_exact,
@@ -12,12 +13,17 @@ from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.exact_group_normalization import ExactGroupNormalization
 from metazoo.layers.exact_layer_normalization import ExactLayerNormalization
 from metazoo.layers.features import features
+from metazoo.layers.masked_conv import MaskedConv2D
 from metazoo.layers.resnet12 import resnet12
+from metazoo.layers.sub_pixel import SubPixel
 
 __all__ = [
+    "Binarize",
     "ExactBatchNormalization",
     "ExactGroupNormalization",
     "ExactLayerNormalization",
+    "MaskedConv2D",
+    "SubPixel",
     "conv4",
     "features",
     "require_exact",
