@@ -47,8 +47,9 @@ def merge_key(inputs: Mapping[str, np.ndarray]) -> Hashable | None:
     """Says which requests of one signature give the same answer merged.
 
     Requests with equal keys have the same dtypes, the same sizes but for
-    axis 0, and labels of the same ranges: the width of an answer follows
-    from the largest label, so a wider neighbour would show in it.
+    axis 0, labels of the same ranges, and the same numbers asked for, such
+    as of samples: the width of an answer follows from the largest label or
+    number, so a wider neighbour would show in it.
 
     Args:
         inputs: Wire name -> array [tasks, ...].
@@ -67,6 +68,8 @@ def merge_key(inputs: Mapping[str, np.ndarray]) -> Hashable | None:
             parts.append(frozenset(map(len, value.ravel())))
         elif value.dtype.kind in "iu" and value.ndim > 1:
             parts.append(_ranges(value, inputs.get(SUPPORT_SIZE)))
+        elif value.dtype.kind in "iu" and name != SUPPORT_SIZE:
+            parts.append(frozenset(value.tolist()))
     return tuple(parts)
 
 

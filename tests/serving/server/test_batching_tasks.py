@@ -44,6 +44,24 @@ def test_requests_whose_answers_could_differ_have_other_keys(other):
     assert merge_key(other) != merge_key(request())
 
 
+def test_requests_for_other_numbers_of_answers_have_other_keys():
+    def asks(*numbers):
+        counts = np.array(numbers, np.int32)
+        return merge_key(request(len(numbers), num_samples=counts))
+
+    assert asks(3) != asks(4)
+    assert asks(3, 3) == asks(3)
+
+
+def test_sizes_of_support_sets_do_not_keep_requests_apart():
+    def padded(size):
+        return merge_key(request(support_size=np.array([size], np.int32)))
+
+    assert padded(3) == padded(3)
+    # Fewer rows hold another range of labels.
+    assert padded(3) != padded(2)
+
+
 def test_order_of_inputs_does_not_matter():
     backwards = dict(reversed(request().items()))
     assert merge_key(backwards) == merge_key(request())
