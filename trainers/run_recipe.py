@@ -124,7 +124,7 @@ def _builder(
     recipe: EpisodicRecipe, data: ClassDataset
 ) -> Callable[[], keras.Model]:
     def build() -> keras.Model:
-        learner = recipe.build_learner(data.image_shape)
+        learner = recipe.learner_for(data)
         if recipe.initial_preset is not None:
             initial = from_preset(recipe.initial_preset)
             learner.set_weights(initial.get_weights())

@@ -101,6 +101,16 @@ class EpisodicRecipe:
         """
         raise NotImplementedError
 
+    def learner_for(self, data: ClassDataset) -> EpisodicLearner:
+        """Builds an untrained learner for a training set.
+
+        By default only the shape of its examples matters.
+
+        Args:
+            data: the training classes.
+        """
+        return self.build_learner(data.image_shape)
+
     def build_optimizer(self) -> keras.optimizers.Optimizer:
         """Builds the outer optimizer: Adam along one or more cosines."""
         import keras

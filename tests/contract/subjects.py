@@ -35,7 +35,7 @@ def tiny_learner(method: str, seed: int = 0):
     """A fresh, seeded, compiled learner."""
     keras.utils.set_random_seed(seed)
     recipe = tiny_recipe(method)
-    learner = recipe.build_learner(glyphs().image_shape)
+    learner = recipe.learner_for(glyphs())
     learner.compile(
         optimizer=recipe.build_optimizer(), **recipe.compile_options()
     )
