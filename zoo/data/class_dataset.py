@@ -241,6 +241,52 @@ class ClassDataset:
         held, kept = np.sort(order[:number]), np.sort(order[number:])
         return self.select(kept), self.select(held, split=held_split)
 
+    def split_examples(
+        self, held_out: int, held_split: str = "held_out"
+    ) -> tuple[ClassDataset, ClassDataset]:
+        """Holds out the last examples of every class.
+
+        In Omniglot these are the same drawers for all characters.
+
+        Args:
+            held_out: examples of each class.
+            held_split: split name of the held-out part.
+
+        Returns:
+            (kept, held): two data sets with the same classes and no example
+            in common.
+
+        Raises:
+            DataError: a class would have none left, or `held_out` is not
+                positive.
+        """
+        if not 0 < held_out < self.min_examples:
+            raise DataError(
+                f"held_out={held_out!r} examples of a class leave one part "
+                f"empty; the smallest class of {self.name!r} has "
+                f"{self.min_examples}."
+            )
+        place = np.arange(self.num_examples)
+        place -= np.repeat(self.class_offsets[:-1], self.class_sizes)
+        is_held = place >= np.repeat(
+            self.class_sizes - held_out, self.class_sizes
+        )
+        sizes = np.full(self.num_classes, held_out)
+        parts = [
+            (~is_held, self.class_sizes - held_out, self.split),
+            (is_held, sizes, held_split),
+        ]
+        kept, held = (
+            dataclasses.replace(
+                self,
+                images=self.images[rows],
+                class_offsets=_offsets_of(each),
+                split=split,
+            )
+            for rows, each, split in parts
+        )
+        return kept, held
+
 
 def from_arrays(
     images: Any,

@@ -181,3 +181,23 @@ def test_from_arrays_refuses_bad_input(images, labels, names, message):
 def test_constructor_refuses_bad_offsets(offsets, names, message):
     with pytest.raises(DataError, match=message):
         ClassDataset(np.zeros((3, 2, 2, 1), np.uint8), offsets, names)
+
+
+def test_split_examples_holds_out_the_last_of_every_class():
+    labels = [0, 0, 0, 1, 1, 1, 1]
+    pixels = np.arange(7, dtype=np.uint8)[:, None, None, None]
+    data = from_arrays(pixels, labels, split="train")
+    kept, held = data.split_examples(2)
+    assert kept.images.ravel().tolist() == [0, 3, 4]
+    assert held.images.ravel().tolist() == [1, 2, 5, 6]
+    assert kept.labels.tolist() == [0, 1, 1]
+    assert held.labels.tolist() == [0, 0, 1, 1]
+    assert kept.class_names == held.class_names == data.class_names
+    assert (kept.split, held.split) == ("train", "held_out")
+
+
+@pytest.mark.parametrize("held_out", [0, 3, -1])
+def test_split_examples_leaves_no_class_empty(held_out):
+    data = from_arrays(np.zeros((6, 1, 1, 1), np.uint8), [0, 0, 0, 1, 1, 1])
+    with pytest.raises(DataError, match="held_out"):
+        data.split_examples(held_out)
