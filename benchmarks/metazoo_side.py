@@ -13,13 +13,18 @@ import numpy as np
 import tensorflow as tf
 from worker import Step, serve
 from workloads import (
+    ALPHA,
+    CLIP_NORM,
     INNER_LEARNING_RATE,
     LATENT,
     LEO_OPTIONS,
     LEO_STEPS,
     OUTER_LEARNING_RATE,
+    RMSPROP_DECAY,
+    RMSPROP_EPSILON,
     WORKLOADS,
     Workload,
+    drawings,
     episode,
     initial_weights,
     leo_weights,
@@ -34,6 +39,8 @@ def make(work_name: str, side: str) -> Step:
     work = WORKLOADS[work_name]
     if work.features:
         return _leo_step(work)
+    if work.kind.startswith("bande"):
+        return _bande_step(work)
     learner = _learner(work)
     _assign(learner, initial_weights(work))
     data = episode(work)
@@ -79,6 +86,33 @@ def _leo_step(work: Workload) -> Step:
     learner.compile(
         keras.optimizers.Adam(OUTER_LEARNING_RATE, clipnorm=0.1),
         clip_elements=0.1,
+    )
+    return _train_step(learner, data)
+
+
+def _bande_step(work: Workload) -> Step:
+    backbone = conv4((28, 28, 1), filters=work.filters, fold_input=True)
+    learner = metazoo.BANDE(
+        backbone,
+        alpha=ALPHA,
+        sigma=work.sigma,
+        sigma_unlabeled=work.sigma,
+        value_range=None,
+    )
+    _assign(learner, initial_weights(work))
+    data = drawings(work)
+    if work.kind == "bande_adapt":
+        return _adapt_step(learner, data)
+    if work.unlabelled:
+        mask = np.ones((work.tasks, work.unlabelled), bool)
+        data["unlabeled_mask"] = mask
+    learner.compile(
+        keras.optimizers.RMSprop(
+            OUTER_LEARNING_RATE,
+            rho=RMSPROP_DECAY,
+            epsilon=RMSPROP_EPSILON,
+            global_clipnorm=CLIP_NORM,
+        )
     )
     return _train_step(learner, data)
 

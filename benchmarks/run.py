@@ -28,6 +28,7 @@ SCRIPTS = {
     "easyfsl": "torch_side.py",
     "jax": "jax_side.py",
     "torch_leo": "torch_leo_side.py",
+    "torch_bande": "torch_bande_side.py",
 }
 SIDES = {
     "W1_T4": ("metazoo", "learn2learn", "torch_func", "torch_func_vmap"),
@@ -37,6 +38,9 @@ SIDES = {
     "LEO_1": ("metazoo", "torch_leo"),
     "LEO_5": ("metazoo", "torch_leo"),
     "LEO_adapt": ("metazoo", "torch_leo"),
+    "BANDE_alphabets": ("metazoo", "torch_bande"),
+    "BANDE_semi": ("metazoo", "torch_bande"),
+    "BANDE_adapt": ("metazoo", "torch_bande"),
 }
 CHECKS = {
     "W1_check": (
@@ -50,6 +54,9 @@ CHECKS = {
     "W4": ("metazoo", "learn2learn", "jax"),
     "LEO_check": ("metazoo", "torch_leo"),
     "LEO_adapt": ("metazoo", "torch_leo"),
+    "BANDE_alphabets": ("metazoo", "torch_bande"),
+    "BANDE_semi": ("metazoo", "torch_bande"),
+    "BANDE_adapt": ("metazoo", "torch_bande"),
 }
 # Five inner steps amplify the order of float32 sums to some 2e-4.
 CHECK_TOLERANCE = 1e-3
@@ -99,9 +106,9 @@ class Worker:
 def check(args: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Losses of every side from the same weights and data."""
     losses: dict[str, dict[str, float]] = {}
-    for work, sides in CHECKS.items():
+    for work in args.checks:
         losses[work] = {}
-        for side in sides:
+        for side in CHECKS[work]:
             worker = Worker(side, args)
             losses[work][side] = worker.ask("loss", work=work)["loss"]
             worker.close()
@@ -140,6 +147,7 @@ def measure(work: Workload, args: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _steps(work: Workload) -> int:
     many = {"W1_T16": 1, "W4": 10, "LEO_1": 20, "LEO_5": 10, "LEO_adapt": 20}
+    many |= {"BANDE_alphabets": 5, "BANDE_semi": 5, "BANDE_adapt": 20}
     return many.get(work.name, 2)
 
 
@@ -236,8 +244,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, choices=(1, 2), default=2)
     parser.add_argument("--workloads", nargs="*", default=list(SIDES))
+    parser.add_argument("--checks", nargs="*", default=list(CHECKS))
     parser.add_argument("--tuned-malloc", action="store_true")
-    parser.add_argument("--no-check", action="store_true")
     parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--name", help="of the results", default="cpu")
     return parser.parse_args()
@@ -247,7 +255,7 @@ def main() -> None:
     """Checks, measures, and writes results."""
     args = parse()
     summary: dict[str, Any] = {"machine": machine(args), "ratios": {}}
-    if not args.no_check:
+    if args.checks:
         summary["losses"] = check(args)
     rows: list[dict[str, Any]] = []
     for name in args.workloads:

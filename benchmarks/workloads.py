@@ -25,6 +25,11 @@ LEO_OPTIONS = {
     "orthogonality": 1e-3,
     "l2": 1e-8,
 }
+# BANDE: the official configuration for Omniglot.
+ALPHA = 0.1
+RMSPROP_DECAY = 0.9
+RMSPROP_EPSILON = 1e-10
+CLIP_NORM = 1000.0
 
 # Floating-point operations of one image in the convolutions of Conv4-64,
 # multiply-add counted as two: forward; forward and backward; and one inner
@@ -40,8 +45,9 @@ class Workload:
 
     Attributes:
         name: Its name in the results.
-        kind: "maml", "proto" or "leo" (a training step), "adapt" or
-            "leo_adapt" (adapt to one task and predict its queries).
+        kind: "maml", "proto", "leo" or "bande" (a training step), "adapt",
+            "leo_adapt" or "bande_adapt" (adapt to one task and predict its
+            queries).
         tasks: Number of tasks of a step.
         ways: Classes of a task.
         shots: Support examples of a class.
@@ -51,6 +57,11 @@ class Workload:
         targets: Side to the largest ratio aimed at.
         features: Size of feature vectors; 0 where examples are images.
         sample: Whether LEO draws codes, weights and dropout masks.
+        filters: Channels of Conv4.
+        subclasses: Sub-classes of a class; `shots` and `queries` are of each.
+        unlabelled: Unlabelled examples of a task, half of them distractors.
+        sigma: Variance of BANDE's clusters, so small on these drawings that
+            some, but not all, examples open one.
     """
 
     name: str
@@ -64,6 +75,10 @@ class Workload:
     targets: tuple[tuple[str, float], ...] = ()
     features: int = 0
     sample: bool = False
+    filters: int = FILTERS
+    subclasses: int = 1
+    unlabelled: int = 0
+    sigma: float = 5.0
 
     @property
     def flops(self) -> float:
@@ -81,6 +96,7 @@ class Workload:
 _W1 = (("learn2learn", 0.55), ("torch_func", 0.5))
 _W4 = (("learn2learn", 0.75), ("jax", 0.75))
 _LEO = (("torch_leo", 1.0),)
+_BANDE = (("torch_bande", 1.0),)
 
 WORKLOADS = {
     work.name: work
@@ -95,6 +111,44 @@ WORKLOADS = {
         Workload("LEO_5", "leo", 12, 5, 5, 15, 10, "cpu", _LEO, 640, True),
         Workload("LEO_check", "leo", 12, 5, 5, 15, 10, features=640),
         Workload("LEO_adapt", "leo_adapt", 1, 5, 5, 15, 10, "wall", _LEO, 640),
+        Workload(
+            "BANDE_alphabets",
+            "bande",
+            tasks=1,
+            ways=10,
+            shots=1,
+            queries=2,
+            inner_steps=0,
+            targets=_BANDE,
+            filters=32,
+            subclasses=10,
+            sigma=2.0,
+        ),
+        Workload(
+            "BANDE_semi",
+            "bande",
+            tasks=1,
+            ways=5,
+            shots=1,
+            queries=5,
+            inner_steps=0,
+            targets=_BANDE,
+            unlabelled=50,
+            sigma=1.0,
+        ),
+        Workload(
+            "BANDE_adapt",
+            "bande_adapt",
+            tasks=1,
+            ways=5,
+            shots=1,
+            queries=3,
+            inner_steps=0,
+            clock="wall",
+            targets=_BANDE,
+            subclasses=5,
+            sigma=0.15,
+        ),
     )
 }
 
@@ -126,6 +180,37 @@ def episode(work: Workload, seed: int = 0) -> dict[str, np.ndarray]:
     }
 
 
+def drawings(work: Workload, seed: int = 0) -> dict[str, np.ndarray]:
+    """Images whose sub-classes look apart, so that they open clusters.
+
+    Each sub-class is a coarse random pattern; noise is added to it.
+
+    Returns:
+        As `episode`, examples of a class one after the other; and
+        `unlabeled_x` float32 [tasks, unlabelled, 28, 28, 1], in random
+        order, where the workload has it.
+    """
+    rng = np.random.default_rng(seed)
+    kinds = work.ways * work.subclasses
+    coarse = rng.uniform(0.0, 1.0, (work.tasks, 2 * kinds, 7, 7))
+    patterns = np.kron(coarse, np.ones((4, 4)))[..., None]
+
+    def drawn(which: np.ndarray) -> np.ndarray:
+        noise = rng.uniform(0.0, 1.0, (work.tasks, len(which), SIZE, SIZE, 1))
+        return (0.7 * patterns[:, which] + 0.3 * noise).astype(np.float32)
+
+    found = {}
+    for name, count in (("support", work.shots), ("query", work.queries)):
+        which = np.repeat(np.arange(kinds), count)
+        found[f"{name}_x"] = drawn(which)
+        labels = which // work.subclasses
+        found[f"{name}_y"] = np.tile(labels, (work.tasks, 1))
+    if work.unlabelled:
+        which = rng.permutation(work.unlabelled) % (2 * kinds)
+        found["unlabeled_x"] = drawn(which)
+    return found
+
+
 def leo_weights(work: Workload, seed: int = 0) -> list[np.ndarray]:
     """Weights of LEO.
 
@@ -149,21 +234,21 @@ def leo_weights(work: Workload, seed: int = 0) -> list[np.ndarray]:
 
 
 def initial_weights(work: Workload, seed: int = 0) -> list[np.ndarray]:
-    """Weights of Conv4-64: kernel, gamma, beta a block, then the head.
+    """Weights of Conv4: kernel, gamma, beta a block, then the head.
 
     Returns:
-        Kernels [3, 3, in, out], vectors [64]; for the kinds with a head its
-        kernel [64, ways] and bias [ways]; float32.
+        Kernels [3, 3, in, out], vectors [filters]; for the kinds with a head
+        its kernel [filters, ways] and bias [ways]; float32.
     """
     rng = np.random.default_rng(seed + 1)
     weights: list[np.ndarray] = []
     channels = 1
     for _ in range(BLOCKS):
         scale = np.sqrt(2.0 / (9 * channels))
-        kernel = rng.normal(0.0, scale, (3, 3, channels, FILTERS))
-        weights += [kernel, np.ones(FILTERS), np.zeros(FILTERS)]
-        channels = FILTERS
-    if work.kind != "proto":
-        weights.append(rng.normal(0.0, 0.1, (FILTERS, work.ways)))
+        kernel = rng.normal(0.0, scale, (3, 3, channels, work.filters))
+        weights += [kernel, np.ones(work.filters), np.zeros(work.filters)]
+        channels = work.filters
+    if work.kind in ("maml", "adapt"):
+        weights.append(rng.normal(0.0, 0.1, (work.filters, work.ways)))
         weights.append(np.zeros(work.ways))
     return [np.asarray(weight, np.float32) for weight in weights]
