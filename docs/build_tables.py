@@ -4,7 +4,8 @@ The tables between marker comments in README.md and in the methods' own
 pages, and the pages in docs/methods/. The numbers come from the metadata of
 the presets that ship, from the recipes, from benchmarks/results/*.csv and from
 what `metazoo bench METHOD --experiment` left, stored as
-benchmarks/results/experiments/METHOD_EXPERIMENT.json, never from a hand:
+benchmarks/results/experiments/METHOD_EXPERIMENT.json (and its pictures as
+METHOD_EXPERIMENT.NAME.png), never from a hand:
 
     python docs/build_tables.py           # writes
     python docs/build_tables.py --check   # fails where something is stale
@@ -274,7 +275,12 @@ def _experiment_of(path: Path) -> str:
             for labels, values in lines.items()
         ],
     )
-    parts = [_experiment_head(found), table, _claims_of(found["claims"])]
+    parts = [
+        _experiment_head(found),
+        table,
+        _claims_of(found["claims"]),
+        *_pictures_of(path, found["pictures"]),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -294,6 +300,26 @@ def _claims_of(claims: Sequence[Mapping[str, Any]]) -> str:
             for claim in claims
         ],
     )
+
+
+def _pictures_of(path: Path, pictures: Mapping[str, str]) -> list[str]:
+    """Markdown of the pictures, as a method's page sees their files.
+
+    Args:
+        path: of the experiment's results; `NAME.png` is stored beside them
+            as `METHOD_EXPERIMENT.NAME.png`.
+        pictures: name to what it shows.
+
+    Raises:
+        FileNotFoundError: a picture was not stored.
+    """
+    found = []
+    for name, doc in pictures.items():
+        file = path.with_suffix(f".{name}.png")
+        if not file.exists():
+            raise FileNotFoundError(f"{file}: store the picture there.")
+        found.append(f"![{doc}](../../../{file.relative_to(ROOT).as_posix()})")
+    return found
 
 
 def _bounds(claim: Mapping[str, Any]) -> str:
@@ -370,7 +396,21 @@ def method_page(spec: MethodSpec, readme: str) -> str:
         Markdown.
     """
     head = _PAGE_HEAD.format(name=spec.name)
-    return f"{head}{readme.rstrip()}\n\n## Recipes\n\n{recipe_table(spec)}\n"
+    text = moved_links(readme.rstrip())
+    return f"{head}{text}\n\n## Recipes\n\n{recipe_table(spec)}\n"
+
+
+def moved_links(text: str) -> str:
+    """Links of a method's own page as its page in docs/methods needs them.
+
+    Args:
+        text: Markdown of zoo/methods/NAME/README.md.
+
+    Returns:
+        The same with the targets of relative links changed.
+    """
+    text = re.sub(r"\]\(\.\./(\w+)/README\.md", r"](\1.md", text)
+    return text.replace("](../../../", "](../../")
 
 
 def recipe_table(spec: MethodSpec) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Cell,
         Experiment,
         Measurement,
+        Picture,
         Scale,
         Training,
     )
@@ -28,6 +29,7 @@ __all__ = [
     "Claim",
     "Experiment",
     "Measurement",
+    "Picture",
     "Scale",
     "Training",
     "run_experiment",
@@ -39,6 +41,7 @@ _NAMES = {
     "Claim": "metazoo.experiments.claims",
     "Experiment": "metazoo.experiments.experiment",
     "Measurement": "metazoo.experiments.experiment",
+    "Picture": "metazoo.experiments.experiment",
     "Scale": "metazoo.experiments.experiment",
     "Training": "metazoo.experiments.experiment",
     "run_experiment": "metazoo.experiments.runner",

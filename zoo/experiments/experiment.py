@@ -15,12 +15,31 @@ from metazoo.errors import MetazooError
 from metazoo.presets.format import PRESET_NAME
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from metazoo.data import ClassDataset
     from metazoo.experiments.bench import Bench
     from metazoo.experiments.claims import Claim
     from metazoo.recipe import EpisodicRecipe
 
 Label = str | int | float
+
+
+def check_snake_case(what: str, name: str) -> None:
+    """Refuses what can't be a folder and a preset.
+
+    Args:
+        what: for the error.
+        name: the name.
+
+    Raises:
+        MetazooError: it is not snake case.
+    """
+    if not PRESET_NAME.fullmatch(name):
+        raise MetazooError(
+            f"{what}: got {name!r}, expected snake case such as "
+            "'alphabets_bande_0'."
+        )
 
 
 # Columns of the table that a label would hide.
@@ -84,11 +103,7 @@ class Training:
         Raises:
             MetazooError: the name is not snake case.
         """
-        if not PRESET_NAME.fullmatch(self.name):
-            raise MetazooError(
-                f"name of a training: got {self.name!r}, expected snake "
-                "case such as 'alphabets_bande_0'."
-            )
+        check_snake_case("name of a training", self.name)
 
 
 @dataclass(frozen=True)
@@ -173,6 +188,32 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A figure that shows what an experiment found.
+
+    Attributes:
+        name: of the file, without `.png`.
+        doc: what it shows, in one line.
+        draw: takes the bench and the trained learner (None without a
+            training) and gives a `matplotlib` figure.
+        training: the model, or None; one of the cells' if it can be.
+    """
+
+    name: str
+    doc: str
+    draw: Callable[[Bench, Any], Figure]
+    training: Training | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses a name that can't be a file.
+
+        Raises:
+            MetazooError: the name is not snake case.
+        """
+        check_snake_case("name of a picture", self.name)
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A claim, and how to measure it.
 
@@ -181,12 +222,14 @@ class Experiment:
         cells: makes the cells of a scale, in the order to do them.
         scales: name to scale; the first is the default.
         claims: differences between rows that it is to show.
+        pictures: makes the figures of a scale, or None.
     """
 
     doc: str
     cells: Callable[[Scale], Sequence[Cell]]
     scales: Mapping[str, Scale]
     claims: Sequence[Claim] = ()
+    pictures: Callable[[Scale], Sequence[Picture]] | None = None
 
     def scale(self, name: str | None = None, **changes: Any) -> Scale:
         """Looks a scale up and changes some of its fields.

@@ -13,8 +13,9 @@ from metazoo.errors import MetazooError
 from metazoo.evaluation.tables import write_text
 from metazoo.experiments.bench import Bench
 from metazoo.experiments.claims import judge
-from metazoo.experiments.experiment import Cell, Experiment, Scale
+from metazoo.experiments.experiment import Cell, Experiment, Picture, Scale
 from metazoo.experiments.summary import as_csv, flat_rows, summarise
+from metazoo.plots.style import check_matplotlib, save_figure
 
 CELLS_NAME = "cells"
 CSV_NAME = "results.csv"
@@ -36,7 +37,8 @@ def run_experiment(
 
     Written to `output_dir`: `models/` (a run of `train_recipe` for each
     training), `cells/` (a JSON file for each cell that is done), and after
-    every cell `results.csv` and `results.json`, each whole or not at all.
+    every cell `results.csv` and `results.json`, each whole or not at all; at
+    the end a `.png` for each picture.
     Called again after it was killed, it repeats no cell that was done.
 
     Args:
@@ -50,10 +52,12 @@ def run_experiment(
 
     Returns:
         What `results.json` holds: `rows` (a measurement each), `summary`
-        (over seeds) and `claims` (see `judge`).
+        (over seeds), `claims` (see `judge`) and `pictures` (name to what it
+        shows).
 
     Raises:
         MetazooError: the folder holds results of another setting.
+        ImportError: there is a picture to draw, and no matplotlib.
     """
     scale = scale or experiment.scale()
     output = Path(output_dir)
@@ -61,16 +65,32 @@ def run_experiment(
     bench = Bench(output, data_dir, scale)
     cells = list(experiment.cells(scale))
     _check_keys(cells)
+    pictures = list(experiment.pictures(scale) if experiment.pictures else ())
+    if pictures:
+        check_matplotlib()
     done: list[dict[str, Any]] = []
     found: dict[str, Any] = {}
     for number, cell in enumerate(cells):
         if progress is not None:
             progress(number, len(cells), cell.key)
         done.append(_measured(cell, bench))
-        found = _write(experiment, output, done, dict(names or {}))
+        found = _write(experiment, output, done, dict(names or {}), pictures)
+    _draw(pictures, bench)
     if progress is not None:
         progress(len(cells), len(cells), "")
     return found
+
+
+def _draw(pictures: Sequence[Picture], bench: Bench) -> None:
+    """Draws the pictures that are not there yet."""
+    for picture in pictures:
+        path = bench.output / f"{picture.name}.png"
+        if path.exists():
+            continue
+        learner = None
+        if picture.training is not None:
+            learner = bench.learner(picture.training)
+        save_figure(picture.draw(bench, learner), path)
 
 
 def _check_keys(cells: Sequence[Cell]) -> None:
@@ -144,6 +164,7 @@ def _write(
     output: Path,
     done: Sequence[Mapping[str, Any]],
     names: dict[str, Any],
+    pictures: Sequence[Picture],
 ) -> dict[str, Any]:
     rows = flat_rows(done, names)
     found = {
@@ -152,6 +173,7 @@ def _write(
         "rows": rows,
         "summary": summarise(done),
         "claims": judge(experiment.claims, done),
+        "pictures": {one.name: one.doc for one in pictures},
     }
     write_text(output / CSV_NAME, as_csv(rows))
     write_text(output / JSON_NAME, _json_text(found))

@@ -38,6 +38,20 @@ def class_colour(index: int) -> str:
     return CLASS_COLOURS[index % len(CLASS_COLOURS)]
 
 
+def check_matplotlib() -> None:
+    """Says what is missing before there is anything to draw.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            'plots need matplotlib: pip install "metazoo[plots]"'
+        ) from error
+
+
 def new_figure(width: float, height: float) -> Figure:
     """Makes a figure that draws with Agg.
 
@@ -51,13 +65,10 @@ def new_figure(width: float, height: float) -> Figure:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            'plots need matplotlib: pip install "metazoo[plots]"'
-        ) from error
+    check_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), facecolor=PAGE)
     FigureCanvasAgg(figure)
     return figure

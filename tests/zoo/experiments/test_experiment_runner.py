@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 
@@ -13,6 +14,7 @@ from metazoo.experiments import (
     Cell,
     Experiment,
     Measurement,
+    Picture,
     Scale,
     Training,
     run_experiment,
@@ -149,3 +151,27 @@ def test_bad_declarations_are_refused():
         Cell({"seed": 3}, 0, values_of)
     with pytest.raises(metazoo.MetazooError, match="scale"):
         Experiment("", untrained_cells, {"a": Scale()}).scale("b")
+
+
+def test_picture_is_drawn_once_after_the_cells(experiment, tmp_path):
+    drawn = []
+
+    def draw(bench, learner):
+        drawn.append((len(CALLS), learner))
+        from metazoo.plots.style import new_figure
+
+        return new_figure(1, 1)
+
+    experiment = dataclasses.replace(
+        experiment, pictures=lambda scale: [Picture("seen", "what", draw)]
+    )
+    for _ in range(2):
+        found = run_experiment(experiment, tmp_path)
+    assert drawn == [(4, None)]
+    assert found["pictures"] == {"seen": "what"}
+    assert (tmp_path / "seen.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_picture_that_is_no_file_name_is_refused():
+    with pytest.raises(metazoo.MetazooError, match="name of a picture"):
+        Picture("a/b", "what", values_of)
