@@ -45,7 +45,7 @@ def check_matplotlib() -> None:
         ImportError: matplotlib is not installed.
     """
     try:
-        import matplotlib.figure  # noqa: F401
+        import matplotlib.backends.backend_agg  # noqa: F401
     except ModuleNotFoundError as error:
         raise ImportError(
             'plots need matplotlib: pip install "metazoo[plots]"'
