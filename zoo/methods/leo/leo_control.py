@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -10,20 +9,15 @@ import tensorflow as tf
 
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
-from metazoo.frozen_features import FrozenFeatures
-from metazoo.methods.leo.leo_inner import (
-    Support,
-    class_logits,
-    support_gradient,
-)
+from metazoo.methods.leo.leo_classifier import FeatureClassifier
+from metazoo.methods.leo.leo_inner import Support, support_gradient
 from metazoo.methods.leo.leo_noise import NoNoise
-from metazoo.methods.leo.leo_parts import members_of
 
 FIRST_RATE = 0.1
 
 
 @keras.saving.register_keras_serializable(package="metazoo")
-class LinearMetaSGD(FrozenFeatures):
+class LinearMetaSGD(FeatureClassifier):
     """Meta-SGD (Li et al. 2017, arXiv:1707.09835) on a linear classifier.
 
     Shared: the initial weights of each class and a step size for each of
@@ -75,38 +69,14 @@ class LinearMetaSGD(FrozenFeatures):
         num_ways: Any,
     ) -> dict[str, tf.Tensor]:
         """Weights after the inner steps; see `EpisodicLearner`."""
-        members = members_of(
-            support_y, support_mask, num_ways, self.variable_dtype
-        )
+        members = self.members(support_y, support_mask, num_ways)
         support = Support(self.embed(support_x), members, NoNoise())
         weights = tf.zeros_like(members.present)[..., None]
         weights += self.initial_weights
         for _ in range(self.inner_steps):
             _, gradient = support_gradient(weights, support)
             weights -= self.rates * gradient / members.shots[..., None]
-        return {
-            "weights": tf.cast(weights, tf.float32),
-            "class_mask": tf.cast(members.present, tf.float32),
-        }
-
-    def logits_from_state(
-        self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
-    ) -> tf.Tensor:
-        """Linear scores of normalised features; see `EpisodicLearner`."""
-        dtype = self.variable_dtype
-        return class_logits(
-            self.embed(query_x),
-            tf.cast(state["weights"], dtype),
-            tf.cast(state["class_mask"], dtype),
-        )
-
-    def state_spec(self) -> dict[str, tf.TensorSpec]:
-        """`weights` [tasks, ways, features], `class_mask`."""
-        ways, size = self.num_ways, self.feature_size
-        return {
-            "weights": tf.TensorSpec([None, ways, size], tf.float32, "weights"),
-            "class_mask": tf.TensorSpec([None, ways], tf.float32, "class_mask"),
-        }
+        return self.classifier_state(weights, members)
 
     def meta_loss(
         self, episode: Episode, num_ways: Any

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from metazoo.adapted import AdaptedModel
-from metazoo.checks import check_seed
 from metazoo.data.episode import Episode
-from metazoo.frozen_features import FrozenFeatures
+from metazoo.methods.leo.leo_classifier import FeatureClassifier
+from metazoo.methods.leo.leo_codes import Codes, distribution, drawn_start
 from metazoo.methods.leo.leo_inner import (
     Adapted,
     Settings,
@@ -25,22 +21,18 @@ from metazoo.methods.leo.leo_noise import NoNoise, StepNoise, TaskNoise
 from metazoo.methods.leo.leo_options import Options
 from metazoo.methods.leo.leo_parts import (
     Members,
-    deviation,
-    kl_closed,
-    kl_sampled,
-    members_of,
+    mean_over,
     orthogonality,
-    relate,
     squared_norms,
 )
-from metazoo.signature import Signature
+from metazoo.sampled_adaptation import SampledAdaptation
 
 LATENT_RATE = 1.0
 WEIGHT_RATE = 1e-3
 
 
 @keras.saving.register_keras_serializable(package="metazoo")
-class LEO(FrozenFeatures):
+class LEO(SampledAdaptation, FeatureClassifier):
     """Latent embedding optimisation (Rusu et al. 2019).
 
     Shared: encoder, relation network, decoder and one step size for each
@@ -167,8 +159,6 @@ class LEO(FrozenFeatures):
             name=name,
         )
 
-    # The verbs of the contract.
-
     def adapt_state(
         self,
         support_x: tf.Tensor,
@@ -177,32 +167,15 @@ class LEO(FrozenFeatures):
         num_ways: Any,
     ) -> dict[str, tf.Tensor]:
         """Codes and weights of each class; see `EpisodicLearner`."""
-        members = self._members(support_y, support_mask, num_ways)
+        members = self.members(support_y, support_mask, num_ways)
         support = Support(self.embed(support_x), members, NoNoise())
         return self._state(self._from_classes(support)[1], members)
 
-    def logits_from_state(
-        self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
-    ) -> tf.Tensor:
-        """Linear scores of normalised features; see `EpisodicLearner`."""
-        dtype = self.variable_dtype
-        return class_logits(
-            self.embed(query_x),
-            tf.cast(state["weights"], dtype),
-            tf.cast(state["class_mask"], dtype),
-        )
-
     def state_spec(self) -> dict[str, tf.TensorSpec]:
         """`latents` [tasks, ways, latent], `weights`, `class_mask`."""
-        ways, size = self.num_ways, self.feature_size
-        latent = self.options.latent_size
-        return {
-            "latents": tf.TensorSpec(
-                [None, ways, latent], tf.float32, "latents"
-            ),
-            "weights": tf.TensorSpec([None, ways, size], tf.float32, "weights"),
-            "class_mask": tf.TensorSpec([None, ways], tf.float32, "class_mask"),
-        }
+        shape = [None, self.num_ways, self.options.latent_size]
+        latents = tf.TensorSpec(shape, tf.float32, "latents")
+        return {"latents": latents, **super().state_spec()}
 
     def sampled_state(
         self,
@@ -212,16 +185,8 @@ class LEO(FrozenFeatures):
         seed: tf.Tensor,
         num_ways: Any,
     ) -> dict[str, tf.Tensor]:
-        """As `adapt_state`, with codes and weights drawn once for each task.
-
-        Args:
-            support_x: float [tasks, support, *features].
-            support_y: int64 [tasks, support].
-            support_mask: bool [tasks, support].
-            seed: int32 [tasks, 2]; a task's draws depend on its own alone.
-            num_ways: number of columns.
-        """
-        members = self._members(support_y, support_mask, num_ways)
+        """Codes and weights, drawn once a class; see `SampledAdaptation`."""
+        members = self.members(support_y, support_mask, num_ways)
         decodings = [self.feature_size] * (self.options.latent_steps + 1)
         noise = TaskNoise(
             seed,
@@ -243,11 +208,13 @@ class LEO(FrozenFeatures):
             options.sample,
             self.variable_dtype,
         )
-        members = self._members(
+        members = self.members(
             episode.support_y, episode.support_mask, num_ways
         )
         support = Support(self.embed(episode.support_x), members, noise)
-        start, kl, slots = self._drawn_start(support)
+        start, kl, slots = drawn_start(
+            support, self._distribution(support), options
+        )
         found = adapt_codes(start, support, self._settings(support), slots)
         query_x = noise.drop(self.embed(episode.query_x))
         logits = class_logits(query_x, found.weights, members.present)
@@ -273,7 +240,7 @@ class LEO(FrozenFeatures):
             `largest_latent_rate` and `largest_weight_rate`, scalars.
         """
         ways = self.ways_of(episode.support_y, episode.support_mask)
-        members = self._members(episode.support_y, episode.support_mask, ways)
+        members = self.members(episode.support_y, episode.support_mask, ways)
         support = Support(self.embed(episode.support_x), members, NoNoise())
         start, found = self._from_classes(support)
         moved = tf.reshape(found.latents - start, [tf.shape(start)[0], -1])
@@ -284,86 +251,6 @@ class LEO(FrozenFeatures):
             "largest_weight_rate": tf.reduce_max(tf.abs(self.weight_rates)),
         }
 
-    def adapt_sample(
-        self, support_x: Any, support_y: Any, seed: Any, num_ways: Any = None
-    ) -> AdaptedModel:
-        """As `adapt`, with codes and weights drawn instead of their means.
-
-        Args:
-            support_x: raw examples [support, *features] of one task, or
-                [tasks, support, *features].
-            support_y: integer labels [support] or [tasks, support].
-            seed: integers [2], or [tasks, 2]; the same seed draws the same.
-            num_ways: number of classes; by default the largest label plus
-                one.
-
-        Returns:
-            The adapted model.
-
-        Raises:
-            EpisodeError: an argument is malformed.
-        """
-        x, y, mask, ways, single = self._checked_support(
-            support_x, support_y, None, num_ways
-        )
-        seed = check_seed(seed, len(x))
-        state = self._function("adapt_sample")(x, y, mask, ways, seed)
-        return AdaptedModel(self, state, single)
-
-    # The wire.
-
-    def signatures(self) -> tuple[Signature, ...]:
-        """Returns those of the contract, and `adapt_sample`."""
-        adapt = super().signatures()[1]
-        seed = tf.TensorSpec([None, 2], tf.int32, "seed")
-        return (
-            *super().signatures(),
-            self._signature(
-                "adapt_sample",
-                {**adapt.inputs, "seed": seed},
-                adapt.outputs,
-                "As adapt, with codes and weights drawn by each task's seed.",
-                masks_support=True,
-            ),
-        )
-
-    def example_extras(self, num_tasks: int) -> dict[str, np.ndarray]:
-        """Seeds to try `adapt_sample` with.
-
-        Args:
-            num_tasks: number of tasks.
-        """
-        return {"seed": np.arange(2 * num_tasks, dtype=np.int32).reshape(-1, 2)}
-
-    def _serve_adapt_sample(
-        self,
-        support_x: tf.Tensor,
-        support_y: tf.Tensor,
-        seed: tf.Tensor,
-        support_mask: tf.Tensor | None = None,
-    ) -> dict[str, tf.Tensor]:
-        verb = "adapt_sample"
-        return self._serve_verb(verb, support_x, support_y, support_mask, seed)
-
-    def _trace(self, verb: str) -> Any:
-        if verb != "adapt_sample":
-            return super()._trace(verb)
-        specs = (
-            tf.TensorSpec([None, None, *self.example_shape]),
-            tf.TensorSpec([None, None], tf.int64),
-            tf.TensorSpec([None, None], tf.bool),
-            tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([None, 2], tf.int32),
-        )
-
-        def run(x: Any, y: Any, mask: Any, ways: Any, seed: Any) -> Any:
-            columns = ways if self.num_ways is None else self.num_ways
-            return self.sampled_state(x, y, mask, seed, columns)
-
-        return tf.function(run, input_signature=specs)
-
-    # Parts.
-
     def _from_classes(self, support: Support) -> tuple[tf.Tensor, Adapted]:
         """One slot a class: means, or one draw for each class."""
         mean, std = self._distribution(support)
@@ -372,42 +259,8 @@ class LEO(FrozenFeatures):
         settings = self._settings(support)
         return start, adapt_codes(start, support, settings, "classes")
 
-    def _drawn_start(
-        self, support: Support
-    ) -> tuple[tf.Tensor, tf.Tensor, str]:
-        """Codes to start training from, their KL divergence, and the slots."""
-        members, options = support.members, self.options
-        mean, std = self._distribution(support)
-        if not options.sample:
-            return mean, tf.zeros([], mean.dtype), "classes"
-        to_examples = partial(tf.einsum, "tsn,tnl->tsl", members.one_hot)
-        means, stds = to_examples(mean), to_examples(std)
-        noise = support.noise.normal(tf.shape(means))
-        start = means + stds * noise
-        if options.prior == "normal":
-            kl = tf.zeros([], mean.dtype)
-        elif options.kl == "sampled":
-            # Padding has no deviation, and no logarithm of it either.
-            stds += 1.0 - members.real[..., None]
-            kl = mean_over(kl_sampled(start, noise, stds), members.real)
-        else:
-            kl = mean_over(kl_closed(mean, std), members.present)
-        return start, kl, "examples"
-
-    def _distribution(self, support: Support) -> tuple[tf.Tensor, tf.Tensor]:
-        """Mean and deviation of each class's code."""
-        members = support.members
-        if self.options.prior == "normal":
-            shape = [
-                *tf.unstack(tf.shape(members.present)),
-                self.options.latent_size,
-            ]
-            zeros = tf.zeros(shape, members.present.dtype)
-            return zeros, zeros + 1.0
-        dropped = support.noise.drop(support.features)
-        codes = tf.einsum("tsd,dl->tsl", dropped, self.encoder)
-        mean, raw = relate(codes, members, self.relations)
-        return mean, deviation(raw, 0.0, self.options.std).value
+    def _distribution(self, support: Support) -> Codes:
+        return distribution(support, self.options, self.encoder, self.relations)
 
     def _settings(self, support: Support) -> Settings:
         ways = tf.reduce_sum(support.members.present, -1)[:, None, None]
@@ -422,11 +275,6 @@ class LEO(FrozenFeatures):
             second_order=self.options.second_order,
         )
 
-    def _members(
-        self, labels: tf.Tensor, mask: tf.Tensor, ways: Any
-    ) -> Members:
-        return members_of(labels, mask, ways, self.variable_dtype)
-
     def _regularisers(self) -> tf.Tensor:
         matrices = [self.encoder, *self.relations, self.decoder]
         values = [matrix.value for matrix in matrices]
@@ -438,22 +286,9 @@ class LEO(FrozenFeatures):
     def _state(self, found: Adapted, members: Members) -> dict[str, tf.Tensor]:
         return {
             "latents": tf.cast(found.latents, tf.float32),
-            "weights": tf.cast(found.weights, tf.float32),
-            "class_mask": tf.cast(members.present, tf.float32),
+            **self.classifier_state(found.weights, members),
         }
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         return {**super().get_config(), **self.options._asdict()}
-
-
-def mean_over(values: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """Mean over the real slots of each task, then over tasks.
-
-    Args:
-        values: float [tasks, slots, size].
-        share: float [tasks, slots], 0 for slots that don't count.
-    """
-    sums = tf.reduce_sum(tf.reduce_mean(values, -1) * share, -1)
-    counts = tf.maximum(tf.reduce_sum(share, -1), 1.0)
-    return tf.reduce_mean(sums / counts)

@@ -241,3 +241,15 @@ def orthogonality(decoder: tf.Tensor) -> tf.Tensor:
     cosines = tf.matmul(unit, unit, transpose_b=True)
     size = decoder.shape[0]
     return tf.reduce_mean(tf.square(cosines - tf.eye(size, dtype=unit.dtype)))
+
+
+def mean_over(values: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
+    """Mean over the real slots of each task, then over tasks.
+
+    Args:
+        values: float [tasks, slots, size].
+        share: float [tasks, slots], 0 for slots that don't count.
+    """
+    sums = tf.reduce_sum(tf.reduce_mean(values, -1) * share, -1)
+    counts = tf.maximum(tf.reduce_sum(share, -1), 1.0)
+    return tf.reduce_mean(sums / counts)
