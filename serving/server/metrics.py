@@ -144,6 +144,9 @@ class Metrics:
             "Requests for which there was no room.",
             ("entrypoint",),
         )
+        for entrypoint in ("GRPC", "REST"):
+            # A rate needs a zero to rise from.
+            self._refused.add(entrypoint, amount=0)
         self._registry.register(self._refused)
 
     def _histogram(self, name: str, labels: list[str]) -> Histogram:

@@ -142,7 +142,7 @@ def test_every_expression_asks_for_metrics_that_are_served(served, exposed):
 
 def test_every_metric_in_an_expression_has_a_selector(served):
     for title, expression in expressions(served).items():
-        metrics = re.findall(r":tensorflow:[a-z_:]+", expression)
+        metrics = re.findall(r":(?:tensorflow|metazoo):[a-z_:]+", expression)
         selected = [name for name, _ in SELECTOR.findall(expression)]
         assert set(metrics) <= set(selected), title
 
