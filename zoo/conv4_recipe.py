@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Conv4Recipe(EpisodicRecipe):
-    """What the recipes of image learners on a Conv4 net share.
+class Conv4Settings:
+    """Fields to mix into any recipe of a learner on a Conv4 backbone.
 
     Attributes:
         filters: channels of each block.
@@ -38,20 +38,15 @@ class Conv4Recipe(EpisodicRecipe):
             rescaling=self.rescaling,
         )
 
+
+@dataclass(frozen=True)
+class Conv4Recipe(Conv4Settings, EpisodicRecipe):
+    """What the recipes of image learners on a Conv4 net share."""
+
     def tiny(self, **changes: Any) -> Self:
         """A few small steps on glyphs, for tests.
 
         Args:
             **changes: fields of the method that are to be smaller too.
         """
-        small: dict[str, Any] = {
-            "dataset": "glyphs",
-            "split": "train",
-            "num_queries": 2,
-            "num_tasks": 2,
-            "steps": 10,
-            "first_cycle_steps": None,
-            "initial_preset": None,
-            "filters": 8,
-        }
-        return self.replace(**{**small, **changes})
+        return super().tiny(**{"filters": 8, **changes})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +11,7 @@ from metazoo.errors import RecipeError
 
 if TYPE_CHECKING:
     import keras
+    from keras.optimizers.schedules import LearningRateSchedule
 
     from metazoo.data import ClassDataset
     from metazoo.episodic import EpisodicLearner
@@ -71,10 +73,7 @@ class EpisodicRecipe:
         Raises:
             RecipeError: a count is out of range, or the rate not positive.
         """
-        for name in ("num_ways", "num_queries", "num_tasks", "steps"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise RecipeError(f"{name} must be 1 or more; got {value!r}.")
+        require_counts(self, "num_ways", "num_queries", "num_tasks", "steps")
         first = self.first_cycle_steps
         if first is not None and not 0 < first < self.steps:
             raise RecipeError(
@@ -112,25 +111,28 @@ class EpisodicRecipe:
         return self.build_learner(data.image_shape)
 
     def build_optimizer(self) -> keras.optimizers.Optimizer:
-        """Builds the outer optimizer: Adam along one or more cosines."""
+        """Builds the outer optimizer: Adam along `learning_rate`."""
         import keras
+
+        return keras.optimizers.Adam(
+            self.learning_rate(), global_clipnorm=self.global_clipnorm
+        )
+
+    def learning_rate(self) -> LearningRateSchedule:
+        """Builds the schedule of the outer step size: one or two cosines."""
+        from keras.optimizers import schedules
 
         rate = self.outer_learning_rate
         last = self.final_learning_rate_scale
-        schedules = keras.optimizers.schedules
         first = self.first_cycle_steps
         if first is None:
-            schedule = schedules.CosineDecay(rate, self.steps, alpha=last)
-        else:
-            schedule = schedules.CosineDecayRestarts(
-                rate,
-                first,
-                t_mul=(self.steps - first) / first,
-                m_mul=0.5,
-                alpha=last,
-            )
-        return keras.optimizers.Adam(
-            schedule, global_clipnorm=self.global_clipnorm
+            return schedules.CosineDecay(rate, self.steps, alpha=last)
+        return schedules.CosineDecayRestarts(
+            rate,
+            first,
+            t_mul=(self.steps - first) / first,
+            m_mul=0.5,
+            alpha=last,
         )
 
     def load_dataset(
@@ -184,9 +186,22 @@ class EpisodicRecipe:
         names = ("num_ways", "num_shots", "num_queries", "num_tasks")
         return {name: getattr(self, name) for name in names}
 
-    def tiny(self) -> Self:
-        """The same recipe, small enough to train in seconds on one core."""
-        raise NotImplementedError
+    def tiny(self, **changes: Any) -> Self:
+        """A few small steps on glyphs: seconds on one core, for tests.
+
+        Args:
+            **changes: fields of the method that are to be smaller too.
+        """
+        small: dict[str, Any] = {
+            "dataset": "glyphs",
+            "split": "train",
+            "num_queries": 2,
+            "num_tasks": 2,
+            "steps": 10,
+            "first_cycle_steps": None,
+            "initial_preset": None,
+        }
+        return self.replace(**{**small, **changes})
 
     def replace(self, **changes: Any) -> Self:
         """Returns a copy with some fields changed.
@@ -205,3 +220,39 @@ class EpisodicRecipe:
                 f"{sorted(known)}."
             )
         return dataclasses.replace(self, **changes)
+
+
+def require_counts(recipe: EpisodicRecipe, *names: str) -> None:
+    """Refuses fields that count nothing.
+
+    Args:
+        recipe: whose fields.
+        *names: of the fields.
+
+    Raises:
+        RecipeError: a field is no integer of 1 or more.
+    """
+    for name in names:
+        value = getattr(recipe, name)
+        if not isinstance(value, int) or value < 1:
+            raise RecipeError(f"{name} must be 1 or more; got {value!r}.")
+
+
+def require_choice(
+    recipe: EpisodicRecipe, name: str, choices: Sequence[str]
+) -> None:
+    """Refuses a field that is none of the choices.
+
+    Args:
+        recipe: whose field.
+        name: of the field.
+        choices: what it may be.
+
+    Raises:
+        RecipeError: it is something else.
+    """
+    value = getattr(recipe, name)
+    if value not in choices:
+        raise RecipeError(
+            f"{name} must be one of {list(choices)}; got {value!r}."
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.conv4_recipe import Conv4Recipe
 from metazoo.errors import RecipeError
+from metazoo.recipe import require_choice, require_counts
 
 if TYPE_CHECKING:
     import keras
@@ -68,19 +69,9 @@ class BandeRecipe(Conv4Recipe):
             RecipeError: a field is out of range.
         """
         super().__post_init__()
-        for name, choices in (
-            ("episodes", EPISODES),
-            ("optimizer", OPTIMIZERS),
-        ):
-            value = getattr(self, name)
-            if value not in choices:
-                raise RecipeError(
-                    f"{name} must be one of {list(choices)}; got {value!r}."
-                )
-        for name in ("halve_from", "halve_every"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise RecipeError(f"{name} must be 1 or more; got {value!r}.")
+        require_choice(self, "episodes", EPISODES)
+        require_choice(self, "optimizer", OPTIMIZERS)
+        require_counts(self, "halve_from", "halve_every")
 
     def build_learner(self, example_shape: tuple[int, ...]) -> BANDE:
         """Builds an untrained `BANDE` on a Conv4 backbone.

@@ -106,12 +106,9 @@ class LEORecipe(EpisodicRecipe):
         """Adam along a cosine, each variable's gradient clipped by itself."""
         import keras
 
-        schedule = keras.optimizers.schedules.CosineDecay(
-            self.outer_learning_rate,
-            self.steps,
-            alpha=self.final_learning_rate_scale,
+        return keras.optimizers.Adam(
+            self.learning_rate(), clipnorm=self.clip_norm
         )
-        return keras.optimizers.Adam(schedule, clipnorm=self.clip_norm)
 
     def compile_options(self) -> dict[str, Any]:
         """Elements are clipped before norms."""
@@ -153,23 +150,18 @@ class LEORecipe(EpisodicRecipe):
         backbone = from_preset(self.features_preset).backbone
         return learner.with_backbone(backbone)
 
-    def tiny(self) -> Self:
+    def tiny(self, **changes: Any) -> Self:
         """A few small steps on the pixels of glyphs, for tests."""
-        return self.replace(
-            dataset="glyphs",
-            split="train",
-            features_preset=None,
-            train_on_val=False,
-            num_queries=2,
-            num_tasks=2,
-            steps=10,
-            outer_learning_rate=1e-3,
-            initial_preset=None,
-            latent_size=8,
-            latent_steps=2,
-            weight_steps=2,
-            dropout=0.1,
-        )
+        small = {
+            "features_preset": None,
+            "train_on_val": False,
+            "outer_learning_rate": 1e-3,
+            "latent_size": 8,
+            "latent_steps": 2,
+            "weight_steps": 2,
+            "dropout": 0.1,
+        }
+        return super().tiny(**{**small, **changes})
 
 
 @functools.lru_cache(maxsize=4)
