@@ -10,10 +10,11 @@ import pytest
 import metazoo
 from metazoo.data import load_glyphs
 from metazoo.experiments import run_experiment
-from metazoo.methods.bande.bande_experiments import EXPERIMENTS, MODES, SCALES
+from metazoo.methods.bande.bande_experiments import EXPERIMENTS
 from metazoo.methods.bande.bande_measures import best_threshold, clustered
 from metazoo.methods.bande.bande_picture import draw_alphabet
 from metazoo.methods.bande.bande_recipe import RECIPES
+from metazoo.methods.bande.experiments.bande_settings import MODES, SCALES
 
 
 @pytest.mark.parametrize("scale", SCALES)

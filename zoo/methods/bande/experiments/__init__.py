@@ -1,0 +1,1 @@
+"""BANDE's experiments, one file a claim."""
