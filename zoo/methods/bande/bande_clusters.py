@@ -151,10 +151,25 @@ def with_means(
         The same slots.
     """
     z = tf.stop_gradient(z)
-    mass = tf.reduce_sum(z, 1)
-    mu = tf.math.divide_no_nan(
-        tf.matmul(z, h, transpose_a=True), mass[..., None]
-    )
+    sums = tf.matmul(z, h, transpose_a=True)
+    return moved(clusters, sums, tf.reduce_sum(z, 1), fixed)
+
+
+def moved(
+    clusters: Clusters, sums: tf.Tensor, mass: tf.Tensor, fixed: Any = None
+) -> Clusters:
+    """Moves clusters to means that are given as sums; drops empty ones.
+
+    Args:
+        clusters: the clusters.
+        sums: float [tasks, slots, embedding], of points by their shares.
+        mass: float [tasks, slots], sum of shares.
+        fixed: bool [slots] of clusters that stay where they are, or None.
+
+    Returns:
+        The same slots.
+    """
+    mu = tf.math.divide_no_nan(sums, mass[..., None])
     if fixed is not None:
         mu = tf.where(fixed[None, :, None], clusters.mu, mu)
     label = tf.where(mass > LEAST_MASS, clusters.label, EMPTY)

@@ -21,10 +21,13 @@ from metazoo.methods.bande.bande_clusters import (
     class_means,
     compacted,
     detached,
-    log_densities,
-    squared_distances,
     with_means,
     with_points,
+)
+from metazoo.methods.bande.bande_shares import (
+    each_in_blocks,
+    means_in_blocks,
+    shares,
 )
 
 MODES = (
@@ -46,15 +49,21 @@ class Settings:
         mode: one of `MODES`.
         cluster_rule: as for `labelled_births`.
         num_cluster_steps: passes of births and means.
-        compact: drop empty slots as soon as births are known, which keeps
-            memory in the number of clusters instead of points; the shapes
-            are not static then, as XLA needs them.
+        compact: drop empty slots as soon as births are known, and take the
+            points in blocks, so that memory is bounded by points and
+            clusters apart, not by their product; without gradients, and
+            without the static shapes that XLA needs.
     """
 
     mode: str
     cluster_rule: str
     num_cluster_steps: int
     compact: bool = False
+
+    @property
+    def hard(self) -> bool:
+        """Whether the nearest cluster takes all of a point."""
+        return self.mode == "dp-means-hard"
 
 
 class Sigmas(NamedTuple):
@@ -75,14 +84,15 @@ class Inferred(NamedTuple):
     Attributes:
         clusters: the clusters, with gradient through the points and sigmas.
         lam: float [tasks], the threshold.
-        support_z: float [tasks, support, slots], of the last pass.
-        unlabelled_z: float [tasks, unlabelled, slots].
+        support_z: float [tasks, support, slots], of the last pass; None
+            where points come in blocks.
+        unlabelled_z: float [tasks, unlabelled, slots], or None.
     """
 
     clusters: Clusters
     lam: tf.Tensor
-    support_z: tf.Tensor
-    unlabelled_z: tf.Tensor
+    support_z: tf.Tensor | None
+    unlabelled_z: tf.Tensor | None
 
 
 def infer(
@@ -117,43 +127,31 @@ def infer(
     lam = threshold(clusters, _sigma_of(still, unlabelled), alpha)
     clusters, origin = _with_origin(settings, clusters, still)
     h = tf.concat([support.h, unlabelled.h], 1)
+    pairs = zip(fixed_support, fixed_unlabelled, strict=True)
+    fixed_all = Points(*(tf.concat(pair, 1) for pair in pairs))
+    z_support = z_unlabelled = None
     for _ in range(settings.num_cluster_steps):
-        clusters = detached(clusters)
         clusters = _opened(
-            settings, clusters, fixed_support, fixed_unlabelled, lam, still
+            settings,
+            detached(clusters),
+            fixed_support,
+            fixed_unlabelled,
+            lam,
+            still,
+            num_ways,
         )
-        z_support, z_unlabelled = assign(
-            settings, clusters, fixed_support, fixed_unlabelled
-        )
-        z = tf.concat([z_support, z_unlabelled], 1)
         fixed = _fixed(clusters, origin)
+        if settings.compact:
+            clusters = means_in_blocks(
+                clusters, fixed_all, settings.hard, fixed
+            )
+            continue
+        z = shares(fixed_all, clusters, settings.hard)
         clusters = with_means(clusters, h, z, fixed)
+        count = tf.shape(support.y)[1]
+        z_support, z_unlabelled = z[:, :count], z[:, count:]
     clusters = _with_sigmas(settings, clusters, sigmas)
     return Inferred(clusters, lam, z_support, z_unlabelled)
-
-
-def assign(
-    settings: Settings, clusters: Clusters, support: Points, unlabelled: Points
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Responsibilities of both kinds of points (steps 5 and 7).
-
-    Args:
-        settings: hard or soft, by the mode.
-        clusters: the clusters.
-        support: labelled points; they belong to clusters of their class.
-        unlabelled: points that may belong to any cluster.
-
-    Returns:
-        float [tasks, support, slots] and [tasks, unlabelled, slots]; rows
-        sum to 1, those of padding to 0.
-    """
-    same = clusters.label[:, None, :] == support.y[:, :, None]
-    any_of = (clusters.label != EMPTY)[:, None, :]
-    hard = settings.mode == "dp-means-hard"
-    return (
-        _shares(support, clusters, same, hard),
-        _shares(unlabelled, clusters, any_of, hard),
-    )
 
 
 def unsupervised(
@@ -188,12 +186,12 @@ def unsupervised(
 
     def one_pass(i: Any, clusters: Clusters, choice: tf.Tensor) -> Any:
         goes_on = (i < num_passes)[:, None]
-        born = goes_on & unlabelled_births(clusters, points, lam)
+        born = unlabelled_births(clusters, points, lam, in_blocks=True)
+        born &= goes_on
         clusters = with_points(clusters, points, born, sigmas.unlabelled)
         clusters = compacted(clusters)
-        z = _shares(points, clusters, _full(clusters), hard=False)
-        moved = with_means(clusters, points.h, z)
-        best = _places(moved, z)
+        moved = means_in_blocks(clusters, points, hard=False, fixed=None)
+        best = _places(points, clusters, moved.label != EMPTY)
         kept = Clusters(
             mu=tf.where(goes_on[..., None], moved.mu, clusters.mu),
             label=tf.where(goes_on, moved.label, clusters.label),
@@ -217,14 +215,17 @@ def unsupervised(
     return clusters, tf.where(points.mask, choice, UNLABELED)
 
 
-def _places(clusters: Clusters, z: tf.Tensor) -> tf.Tensor:
-    """The best cluster of each point, counted without empty ones."""
-    full = clusters.label != EMPTY
-    best = tf.argmax(
-        tf.where(full[:, None, :], z, -1.0), -1, output_type=tf.int32
-    )
-    place = tf.cumsum(tf.cast(full, tf.int32), axis=1, exclusive=True)
-    return tf.gather(place, best, batch_dims=1)
+def _places(points: Points, clusters: Clusters, left: tf.Tensor) -> tf.Tensor:
+    """The best cluster of each point among those left, counted alone."""
+    place = tf.cumsum(tf.cast(left, tf.int32), axis=1, exclusive=True)
+
+    def places(block: Points) -> tf.Tensor:
+        z = shares(block, clusters, hard=False)
+        z = tf.where(left[:, None, :], z, -1.0)
+        best = tf.argmax(z, -1, output_type=tf.int32)
+        return tf.gather(place, best, batch_dims=1)
+
+    return each_in_blocks(places, points, clusters, tf.int32)
 
 
 def _every_point(
@@ -279,38 +280,21 @@ def _opened(
     unlabelled: Points,
     lam: tf.Tensor,
     sigmas: Sigmas,
+    num_ways: Any,
 ) -> Clusters:
     """Both passes of births (steps 4 and 6)."""
     if settings.mode not in ("bande", "dp-means-hard"):
         return clusters
-    born = labelled_births(clusters, support, lam, settings.cluster_rule)
+    compact = settings.compact
+    born = labelled_births(
+        clusters, support, lam, settings.cluster_rule, num_ways, compact
+    )
     clusters = with_points(clusters, support, born, sigmas.labelled)
-    born = unlabelled_births(clusters, unlabelled, lam)
+    if compact:
+        clusters = compacted(clusters)
+    born = unlabelled_births(clusters, unlabelled, lam, compact)
     clusters = with_points(clusters, unlabelled, born, sigmas.unlabelled)
-    return compacted(clusters) if settings.compact else clusters
-
-
-def _shares(
-    points: Points, clusters: Clusters, allowed: tf.Tensor, hard: bool
-) -> tf.Tensor:
-    if hard:
-        scores = -squared_distances(points.h, clusters.mu)
-    else:
-        scores = log_densities(points.h, clusters)
-    allowed &= points.mask[:, :, None]
-    least = tf.constant(scores.dtype.min, scores.dtype)
-    scores = tf.where(allowed, scores, least)
-    if hard:
-        best = tf.one_hot(tf.argmax(scores, -1), tf.shape(scores)[-1])
-        return tf.where(allowed, best, 0.0)
-    top = tf.reduce_max(scores, -1, keepdims=True)
-    weights = tf.where(allowed, tf.exp(scores - top), 0.0)
-    total = tf.reduce_sum(weights, -1, keepdims=True)
-    return tf.math.divide_no_nan(weights, total)
-
-
-def _full(clusters: Clusters) -> tf.Tensor:
-    return (clusters.label != EMPTY)[:, None, :]
+    return compacted(clusters) if compact else clusters
 
 
 def _with_sigmas(

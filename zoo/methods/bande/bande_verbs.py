@@ -15,6 +15,7 @@ from metazoo.checks import (
     check_unlabelled,
     check_ways,
 )
+from metazoo.data.episode import UNLABELED_NAMES
 from metazoo.embedding_learner import EmbeddingLearner
 from metazoo.episodic_serving import MAX_SERVED_WAYS, PREDICTIONS
 from metazoo.errors import EpisodeError
@@ -130,6 +131,20 @@ class BandeVerbs(EmbeddingLearner):
             specs = (examples, mask, tf.TensorSpec([None]), count)
             return tf.function(self._clustered, input_signature=specs)
         return super()._trace(verb)
+
+    def _adapt(
+        self, x: Any, y: Any, mask: Any, ways: Any, *unlabelled: Any
+    ) -> dict[str, tf.Tensor]:
+        columns = ways if self.num_ways is None else self.num_ways
+        others = dict(zip(UNLABELED_NAMES, unlabelled, strict=False))
+        inferred = self.infer(
+            self._points(x, y, mask),
+            self._unlabelled_points(others),
+            columns,
+            compact=True,
+        )
+        n_way = tf.fill(tf.shape(y)[:1], columns)
+        return self.compact_state(self.state_of(inferred, n_way))
 
     def _embedded_state(
         self, h: tf.Tensor, y: tf.Tensor, free: tf.Tensor, n_way: tf.Tensor
