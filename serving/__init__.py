@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from metazoo.serving.extras import require
+from metazoo._lazy import lazy as _lazy
+from metazoo.serving.extras import require as _require
 
-_HOMES = {
-    "export": "metazoo.serving.exporting.exporter",
-    "Client": "metazoo.serving.client.client",
-    "ClientTls": "metazoo.serving.transports.tls",
-    "EmbeddedServer": "metazoo.serving.server.app",
-    "serve": "metazoo.serving.process",
-    "serve_config": "metazoo.serving.operations",
-}
+if TYPE_CHECKING:
+    from metazoo.serving.client.client import Client
+    from metazoo.serving.exporting.exporter import export
+    from metazoo.serving.operations import serve_config
+    from metazoo.serving.process import serve
+    from metazoo.serving.server.app import EmbeddedServer
+    from metazoo.serving.transports.tls import ClientTls
 
 __all__ = [
     "Client",
@@ -24,12 +24,15 @@ __all__ = [
     "serve_config",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(require(_HOMES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = _lazy(
+    __name__,
+    {
+        "client.client": "Client",
+        "exporting.exporter": "export",
+        "operations": "serve_config",
+        "process": "serve",
+        "server.app": "EmbeddedServer",
+        "transports.tls": "ClientTls",
+    },
+    load=_require,
+)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from metazoo._lazy import resolve as _resolve
+from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from metazoo.trainers.callbacks import EpisodeEvaluation, ResumableCSVLogger
@@ -13,16 +13,6 @@ if TYPE_CHECKING:
     from metazoo.trainers.run_recipe import train_recipe
     from metazoo.trainers.strategies import make_strategy
     from metazoo.trainers.trainer import Trainer
-
-_NAMES = {
-    "CheckpointFolder": "metazoo.trainers.checkpoint",
-    "EpisodeEvaluation": "metazoo.trainers.callbacks",
-    "ResumableCSVLogger": "metazoo.trainers.callbacks",
-    "Trainer": "metazoo.trainers.trainer",
-    "deterministic": "metazoo.trainers.determinism",
-    "make_strategy": "metazoo.trainers.strategies",
-    "train_recipe": "metazoo.trainers.run_recipe",
-}
 
 __all__ = [
     "CheckpointFolder",
@@ -34,12 +24,14 @@ __all__ = [
     "train_recipe",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    found = _resolve(__name__, name, _NAMES)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(
+    __name__,
+    {
+        "callbacks": "EpisodeEvaluation ResumableCSVLogger",
+        "checkpoint": "CheckpointFolder",
+        "determinism": "deterministic",
+        "run_recipe": "train_recipe",
+        "strategies": "make_strategy",
+        "trainer": "Trainer",
+    },
+)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from metazoo._lazy import resolve as _resolve
+from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from metazoo.adapted import load_state
@@ -73,40 +73,35 @@ __all__ = [
     "upload_preset",
 ]
 
-_NAMES = {
-    name: module
-    for module, names in {
-        "metazoo.adapted": "load_state",
-        "metazoo.base": "MetaLearner",
-        "metazoo.dynamics": "DynamicsLearner",
-        "metazoo.episodic": "EpisodicLearner",
-        "metazoo.data": "ClassDataset Episode EpisodeSampler",
-        "metazoo.errors": (
-            "DataError EpisodeError ExportError MetazooError PresetError "
-            "RecipeError SecondOrderError ServingError"
-        ),
-        "metazoo.presets": (
-            "PresetInfo fetch from_preset list_presets save_to_preset "
-            "upload_preset"
-        ),
-        "metazoo.proposer": "Proposer",
-        "metazoo.registry": "get_method list_methods",
-        "metazoo.saving": "load_model",
-    }.items()
-    for name in names.split()
-}
-_SUBMODULES = (
-    "base",
-    "data",
-    "errors",
-    "evaluation",
-    "functional",
-    "layers",
-    "methods",
-    "presets",
-    "registry",
-    "serving",
-    "trainers",
+_get, _names = _lazy(
+    __name__,
+    {
+        "adapted": "load_state",
+        "base": "MetaLearner",
+        "data": "ClassDataset Episode EpisodeSampler",
+        "dynamics": "DynamicsLearner",
+        "episodic": "EpisodicLearner",
+        "errors": "DataError EpisodeError ExportError MetazooError "
+        "PresetError RecipeError SecondOrderError ServingError",
+        "presets": "PresetInfo fetch from_preset list_presets save_to_preset "
+        "upload_preset",
+        "proposer": "Proposer",
+        "registry": "get_method list_methods",
+        "saving": "load_model",
+    },
+    submodules=(
+        "base",
+        "data",
+        "errors",
+        "evaluation",
+        "functional",
+        "layers",
+        "methods",
+        "presets",
+        "registry",
+        "serving",
+        "trainers",
+    ),
 )
 
 
@@ -115,18 +110,16 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("metazoo")
-    if name[:1].isupper() and name not in _NAMES:
+    if name[:1].isupper() and name not in __all__:
         return _model_class(name)
-    found = _resolve(__name__, name, _NAMES, _SUBMODULES)
-    globals()[name] = found
-    return found
+    return _get(name)
 
 
 def __dir__() -> list[str]:
     from metazoo.registry import methods
 
     classes = [spec.class_name for spec in methods().values()]
-    return sorted({*globals(), *__all__, *_SUBMODULES, *classes})
+    return sorted({*_names(), *__all__, *classes})
 
 
 def _model_class(name: str) -> type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -56,9 +57,28 @@ def test_dir_lists_public_names_and_model_classes():
 def test_every_public_name_resolves():
     for name in metazoo.__all__:
         assert getattr(metazoo, name) is not None, name
-    presets = metazoo.presets
-    for name in presets.__all__:
-        assert getattr(presets, name) is not None, name
+
+
+PACKAGES = (
+    "data",
+    "evaluation",
+    "experiments",
+    "plots",
+    "presets",
+    "serving",
+    "trainers",
+)
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_lazy_packages_find_their_names_alone(name):
+    package = importlib.import_module(f"metazoo.{name}")
+    for public in package.__all__:
+        assert getattr(package, public) is not None, public
+        assert public in vars(package)
+    assert set(package.__all__) <= set(dir(package))
+    with pytest.raises(AttributeError, match=rf"metazoo\.{name}.*missing"):
+        package.missing  # noqa: B018
 
 
 @pytest.mark.parametrize("name", ["nothing_here", "NoSuchLearner"])

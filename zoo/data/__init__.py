@@ -5,8 +5,9 @@ Names load on first use, so that importing this package costs nothing.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from metazoo.data.cifar10 import load_cifar10
@@ -26,33 +27,13 @@ if TYPE_CHECKING:
     from metazoo.data.superclass_sampler import SuperClassSampler
     from metazoo.data.tfds import from_tfds
 
-_HOMES = {
-    "ClassDataset": "class_dataset",
-    "Episode": "episode",
-    "EpisodeSampler": "sampler",
-    "SemiSupervisedSampler": "semi_supervised_sampler",
-    "SuperClassSampler": "superclass_sampler",
-    "LabelledSampler": "labelled",
-    "from_arrays": "class_dataset",
-    "from_folder": "folder",
-    "from_tfds": "tfds",
-    "load_cifar10": "cifar10",
-    "load_dataset": "load",
-    "load_glyphs": "glyphs",
-    "load_leo_embeddings": "leo_embeddings",
-    "load_mini_imagenet": "mini_imagenet",
-    "load_npz": "npz",
-    "load_omniglot": "omniglot",
-    "load_subspace": "subspace",
-}
-
 __all__ = [
     "ClassDataset",
     "Episode",
     "EpisodeSampler",
+    "LabelledSampler",
     "SemiSupervisedSampler",
     "SuperClassSampler",
-    "LabelledSampler",
     "from_arrays",
     "from_folder",
     "from_tfds",
@@ -66,13 +47,24 @@ __all__ = [
     "load_subspace",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module(f"{__name__}.{_HOMES[name]}")
-    return getattr(module, name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(
+    __name__,
+    {
+        "cifar10": "load_cifar10",
+        "class_dataset": "ClassDataset from_arrays",
+        "episode": "Episode",
+        "folder": "from_folder",
+        "glyphs": "load_glyphs",
+        "labelled": "LabelledSampler",
+        "leo_embeddings": "load_leo_embeddings",
+        "load": "load_dataset",
+        "mini_imagenet": "load_mini_imagenet",
+        "npz": "load_npz",
+        "omniglot": "load_omniglot",
+        "sampler": "EpisodeSampler",
+        "semi_supervised_sampler": "SemiSupervisedSampler",
+        "subspace": "load_subspace",
+        "superclass_sampler": "SuperClassSampler",
+        "tfds": "from_tfds",
+    },
+)

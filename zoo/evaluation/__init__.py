@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from metazoo._lazy import resolve as _resolve
+from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from metazoo.evaluation.curve import CurvePoint, accuracy_curve
@@ -24,22 +24,15 @@ __all__ = [
     "evaluate",
 ]
 
-_NAMES = {
-    "CurvePoint": "metazoo.evaluation.curve",
-    "EvaluationResult": "metazoo.evaluation.result",
-    "QueryRecords": "metazoo.evaluation.records",
-    "RowSampler": "metazoo.evaluation.rows",
-    "accuracy_curve": "metazoo.evaluation.curve",
-    "append_csv": "metazoo.evaluation.tables",
-    "evaluate": "metazoo.evaluation.evaluator",
-}
 
-
-def __getattr__(name: str) -> Any:
-    found = _resolve(__name__, name, _NAMES)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(
+    __name__,
+    {
+        "curve": "CurvePoint accuracy_curve",
+        "evaluator": "evaluate",
+        "records": "QueryRecords",
+        "result": "EvaluationResult",
+        "rows": "RowSampler",
+        "tables": "append_csv",
+    },
+)

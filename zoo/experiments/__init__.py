@@ -6,9 +6,9 @@ NAME` trains what is missing, measures cell by cell, and writes the rows.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from metazoo._lazy import resolve as _resolve
+from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from metazoo.experiments.bench import Bench
@@ -35,24 +35,13 @@ __all__ = [
     "run_experiment",
 ]
 
-_NAMES = {
-    "Bench": "metazoo.experiments.bench",
-    "Cell": "metazoo.experiments.experiment",
-    "Claim": "metazoo.experiments.claims",
-    "Experiment": "metazoo.experiments.experiment",
-    "Measurement": "metazoo.experiments.experiment",
-    "Picture": "metazoo.experiments.experiment",
-    "Scale": "metazoo.experiments.experiment",
-    "Training": "metazoo.experiments.experiment",
-    "run_experiment": "metazoo.experiments.runner",
-}
 
-
-def __getattr__(name: str) -> Any:
-    found = _resolve(__name__, name, _NAMES)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(
+    __name__,
+    {
+        "bench": "Bench",
+        "claims": "Claim",
+        "experiment": "Cell Experiment Measurement Picture Scale Training",
+        "runner": "run_experiment",
+    },
+)

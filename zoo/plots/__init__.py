@@ -6,9 +6,9 @@ Every function returns a `matplotlib.figure.Figure` of its own: neither
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from metazoo._lazy import resolve as _resolve
+from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from metazoo.plots.cluster_picture import plot_clusters
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from metazoo.plots.evaluation_plots import save_evaluation_plots
     from metazoo.plots.reliability_plot import plot_reliability
     from metazoo.plots.style import save_figure
-
-_NAMES = {
-    "draw_episode": "metazoo.plots.episode_picture",
-    "plot_clusters": "metazoo.plots.cluster_picture",
-    "plot_confusion": "metazoo.plots.confusion",
-    "plot_reliability": "metazoo.plots.reliability_plot",
-    "plot_shots_curve": "metazoo.plots.curves",
-    "plot_ways_curve": "metazoo.plots.curves",
-    "save_evaluation_plots": "metazoo.plots.evaluation_plots",
-    "save_figure": "metazoo.plots.style",
-}
 
 __all__ = [
     "draw_episode",
@@ -41,12 +30,15 @@ __all__ = [
     "save_figure",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    found = _resolve(__name__, name, _NAMES)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(
+    __name__,
+    {
+        "cluster_picture": "plot_clusters",
+        "confusion": "plot_confusion",
+        "curves": "plot_shots_curve plot_ways_curve",
+        "episode_picture": "draw_episode",
+        "evaluation_plots": "save_evaluation_plots",
+        "reliability_plot": "plot_reliability",
+        "style": "save_figure",
+    },
+)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from metazoo._lazy import resolve as _resolve
+from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from metazoo.presets.fetching import fetch
@@ -26,24 +26,15 @@ __all__ = [
     "upload_preset",
 ]
 
-_NAMES = {
-    "FORMAT_VERSION": "metazoo.presets.format",
-    "PresetInfo": "metazoo.presets.listing",
-    "PresetMetadata": "metazoo.presets.format",
-    "fetch": "metazoo.presets.fetching",
-    "find_preset": "metazoo.presets.listing",
-    "from_preset": "metazoo.presets.loader",
-    "list_presets": "metazoo.presets.listing",
-    "save_to_preset": "metazoo.presets.saver",
-    "upload_preset": "metazoo.presets.upload",
-}
 
-
-def __getattr__(name: str) -> Any:
-    found = _resolve(__name__, name, _NAMES)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = _lazy(
+    __name__,
+    {
+        "fetching": "fetch",
+        "format": "FORMAT_VERSION PresetMetadata",
+        "listing": "PresetInfo find_preset list_presets",
+        "loader": "from_preset",
+        "saver": "save_to_preset",
+        "upload": "upload_preset",
+    },
+)
