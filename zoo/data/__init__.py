@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from metazoo.data.cifar10 import load_cifar10
     from metazoo.data.class_dataset import ClassDataset, from_arrays
     from metazoo.data.episode import Episode
+    from metazoo.data.few_shot_text import (
+        load_clinc150,
+        load_huffpost,
+        load_reuters,
+    )
     from metazoo.data.folder import from_folder
     from metazoo.data.glyphs import load_glyphs
     from metazoo.data.labelled import LabelledSampler
@@ -21,10 +26,12 @@ if TYPE_CHECKING:
     from metazoo.data.mini_imagenet import load_mini_imagenet
     from metazoo.data.npz import load_npz
     from metazoo.data.omniglot import load_omniglot
+    from metazoo.data.phrases import load_phrases
     from metazoo.data.sampler import EpisodeSampler
     from metazoo.data.semi_supervised_sampler import SemiSupervisedSampler
     from metazoo.data.subspace import load_subspace
     from metazoo.data.superclass_sampler import SuperClassSampler
+    from metazoo.data.text_folder import from_text_folder
     from metazoo.data.tfds import from_tfds
 
 __all__ = [
@@ -36,14 +43,19 @@ __all__ = [
     "SuperClassSampler",
     "from_arrays",
     "from_folder",
+    "from_text_folder",
     "from_tfds",
     "load_cifar10",
+    "load_clinc150",
     "load_dataset",
     "load_glyphs",
+    "load_huffpost",
     "load_leo_embeddings",
     "load_mini_imagenet",
     "load_npz",
     "load_omniglot",
+    "load_phrases",
+    "load_reuters",
     "load_subspace",
 ]
 
@@ -53,6 +65,7 @@ __getattr__, __dir__ = _lazy(
         "cifar10": "load_cifar10",
         "class_dataset": "ClassDataset from_arrays",
         "episode": "Episode",
+        "few_shot_text": "load_clinc150 load_huffpost load_reuters",
         "folder": "from_folder",
         "glyphs": "load_glyphs",
         "labelled": "LabelledSampler",
@@ -61,10 +74,12 @@ __getattr__, __dir__ = _lazy(
         "mini_imagenet": "load_mini_imagenet",
         "npz": "load_npz",
         "omniglot": "load_omniglot",
+        "phrases": "load_phrases",
         "sampler": "EpisodeSampler",
         "semi_supervised_sampler": "SemiSupervisedSampler",
         "subspace": "load_subspace",
         "superclass_sampler": "SuperClassSampler",
+        "text_folder": "from_text_folder",
         "tfds": "from_tfds",
     },
 )

@@ -28,9 +28,10 @@ class ClassDataset:
     """Examples of many classes, resident in memory, sorted by class.
 
     Attributes:
-        images: uint8 [examples, height, width, channels] raw pixels, or
-            float32 [examples, *features]; class c holds the rows
-            `class_offsets[c]` to `class_offsets[c + 1]`.
+        images: uint8 [examples, height, width, channels] raw pixels,
+            float32 [examples, *features], or texts: objects [examples] that
+            are UTF-8 bytes. Class c holds the rows `class_offsets[c]` to
+            `class_offsets[c + 1]`.
         class_offsets: int64 [classes + 1], rising from 0 to examples.
         class_names: one distinct name a class.
         name: the data set's name, for reports.
@@ -78,8 +79,13 @@ class ClassDataset:
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """Shape of one example, (height, width, channels) for images."""
+        """Shape of one example: (height, width, channels), () for texts."""
         return tuple(self.images.shape[1:])
+
+    @property
+    def holds_texts(self) -> bool:
+        """Whether examples are texts."""
+        return self.images.dtype == object
 
     @property
     def class_sizes(self) -> np.ndarray:
@@ -111,7 +117,11 @@ class ClassDataset:
             self.class_names,
         )
         digest = hashlib.sha256(repr(layout).encode("utf-8"))
-        digest.update(np.ascontiguousarray(self.images).data)
+        if not self.holds_texts:
+            digest.update(np.ascontiguousarray(self.images).data)
+            return digest.hexdigest()
+        for text in self.images:
+            digest.update(len(text).to_bytes(8, "little") + text)
         return digest.hexdigest()
 
     def select(
@@ -300,7 +310,7 @@ def from_arrays(
 
     Args:
         images: uint8 [examples, height, width], uint8 [examples, height,
-            width, channels] or float32 [examples, *features].
+            width, channels], float32 [examples, *features], or texts.
         labels: integers [examples]; indices of `class_names` if given.
         class_names: names of the classes 0, 1, ...; without them each label
             that occurs is a class, named by its number.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from metazoo.errors import DataError
+from metazoo.text_checks import text_bytes, text_problem
 
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))
 
@@ -19,10 +20,12 @@ def checked_images(images: Any) -> np.ndarray:
         DataError: they are not so.
     """
     images = np.asarray(images)
+    if images.dtype.kind in "SUO":
+        return checked_texts(images)
     if images.dtype not in _DTYPES:
         raise DataError(
-            f"images must be uint8 (pixels 0..255) or float32; got dtype "
-            f"{images.dtype}."
+            f"images must be uint8 (pixels 0..255), float32 or texts; got "
+            f"dtype {images.dtype}."
         )
     rank_is_right = images.ndim == 4 or (
         images.dtype == np.float32 and images.ndim >= 2
@@ -34,6 +37,25 @@ def checked_images(images: Any) -> np.ndarray:
             f"{images.dtype} of shape {images.shape}."
         )
     return images
+
+
+def checked_texts(texts: np.ndarray) -> np.ndarray:
+    """Returns texts as an array of UTF-8 bytes.
+
+    Raises:
+        DataError: there is none, or one is empty, too long or not UTF-8.
+    """
+    if texts.ndim != 1 or texts.size == 0:
+        raise DataError(
+            f"texts must be [examples], one or more; got shape {texts.shape}."
+        )
+    checked = np.empty(len(texts), object)
+    for number, text in enumerate(texts.tolist()):
+        problem = text_problem(text)
+        if problem is not None:
+            raise DataError(f"text number {number} {problem}.")
+        checked[number] = text_bytes(text)
+    return checked
 
 
 def checked_offsets(offsets: Any, num_examples: int) -> np.ndarray:

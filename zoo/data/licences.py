@@ -13,6 +13,10 @@ _LICENCES = {
     "miniImageNet": _IMAGENET,
     "tieredImageNet": _IMAGENET,
     "glyphs": "Apache-2.0 (drawn by this library)",
+    "phrases": "Apache-2.0 (made by this library)",
+    "clinc150": "CC BY 3.0 (CLINC150, Larson et al. 2019)",
+    "huffpost": "CC BY 4.0 (News Category Dataset, Misra 2018)",
+    "reuters": "Reuters-21578: free for research purposes only",
     "subspace": "Apache-2.0 (drawn by this library)",
 }
 

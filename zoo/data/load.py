@@ -10,8 +10,13 @@ from metazoo.errors import DataError
 
 _ALLOWED = (
     '"glyphs", "omniglot", "mini_imagenet", "cifar10", "subspace", '
-    '"npz:PATH", "folder:PATH", "embeddings:FOLDER" or "tfds:NAME"'
+    '"phrases", "clinc150", "huffpost", "reuters", "npz:PATH", '
+    '"folder:PATH", "texts:PATH", "embeddings:FOLDER" or "tfds:NAME"'
 )
+
+
+_TEXTS = ("clinc150", "huffpost", "reuters")
+_PREFIXES = ("npz", "folder", "texts", "embeddings", "tfds")
 
 
 def load_dataset(
@@ -24,11 +29,13 @@ def load_dataset(
 
     Args:
         spec: "glyphs", "omniglot", "mini_imagenet", "cifar10", "subspace",
-            "npz:PATH", "folder:PATH", "embeddings:FOLDER" or "tfds:NAME".
+            "phrases", "clinc150", "huffpost", "reuters", "npz:PATH",
+            "folder:PATH", "texts:PATH", "embeddings:FOLDER" or "tfds:NAME".
         data_dir: folder of the files of "omniglot", "mini_imagenet",
-            "cifar10" and "embeddings:", and of TFDS; the others don't use
-            it.
-        split: which split; for "npz:" and "folder:" only a name in reports.
+            "cifar10", "clinc150", "huffpost", "reuters" and "embeddings:",
+            and of TFDS; the others don't use it.
+        split: which split; for "npz:", "folder:" and "texts:" only a name
+            in reports.
         **options: passed on to the reader, such as `rotations=True`.
 
     Returns:
@@ -70,6 +77,15 @@ def _load_named(
         from metazoo.data.subspace import load_subspace
 
         return load_subspace(split, **options)
+    if name == "phrases":
+        from metazoo.data.phrases import load_phrases
+
+        return load_phrases(split, **options)
+    if name in _TEXTS:
+        from metazoo.data import few_shot_text
+
+        load = getattr(few_shot_text, f"load_{name}")
+        return load(_needed(name, data_dir), split, **options)
     raise _unknown(name)
 
 
@@ -81,7 +97,7 @@ def _load_prefixed(
     split: str,
     options: dict[str, Any],
 ) -> ClassDataset:
-    if not argument or kind not in ("npz", "folder", "embeddings", "tfds"):
+    if not argument or kind not in _PREFIXES:
         raise _unknown(spec)
     if kind == "embeddings":
         from metazoo.data.leo_embeddings import load_leo_embeddings
@@ -96,6 +112,10 @@ def _load_prefixed(
         from metazoo.data.folder import from_folder
 
         return from_folder(argument, split=split, **options)
+    if kind == "texts":
+        from metazoo.data.text_folder import from_text_folder
+
+        return from_text_folder(argument, split=split, **options)
     from metazoo.data.tfds import from_tfds
 
     return from_tfds(argument, split, data_dir=data_dir, **options)
@@ -107,7 +127,7 @@ def _needed(
     if data_dir is None:
         raise DataError(
             f"The data set {name!r} needs data_dir (--data-dir), the folder "
-            "with its files; 'glyphs' needs none."
+            "with its files; 'glyphs' and 'phrases' need none."
         )
     return data_dir
 

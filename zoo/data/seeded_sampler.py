@@ -80,8 +80,8 @@ class SeededSampler:
 
         Returns:
             An `Episode` with support_x float32 [tasks, support, *features],
-            query_x float32 [tasks, query, *features]; classes one after
-            another.
+            query_x float32 [tasks, query, *features], or both string [tasks,
+            examples] of a data set of texts; classes one after another.
 
         Raises:
             EpisodeError: `count` or a Python `start` is out of range.
@@ -210,8 +210,9 @@ class SeededSampler:
         )
 
     def _values(self, rows: tf.Tensor) -> tf.Tensor:
-        """Raw float32 values of rows [tasks, examples]."""
-        return tf.cast(tf.gather(self._images, rows), tf.float32)
+        """Raw values of rows [tasks, examples]: float32, or texts."""
+        values = tf.gather(self._images, rows)
+        return values if self.data.holds_texts else tf.cast(values, tf.float32)
 
 
 def labels_in_order(num_tasks: int, num_ways: int) -> tf.Tensor:
