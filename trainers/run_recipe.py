@@ -32,6 +32,7 @@ PRESET_NAME = "preset"
 CHECKPOINTS_NAME = "checkpoints"
 BEST_NAME = "best.npz"
 STEPS_PER_EPOCH = 500
+_WITHOUT_SPLITS = ("folder:", "npz:", "texts:")
 # Validation episodes are the same for every recipe and seed.
 VALIDATION_SEED = 12345
 VALIDATION_WAYS = 5
@@ -74,7 +75,7 @@ def train_recipe(
         checkpoint_every: steps between checkpoints.
         validation_steps: steps of a validation on the recipe's validation
             classes, of 10 tasks for each replica; 0 for none. A data set
-            that has no splits ("folder:", "npz:") gets none.
+            that has no splits ("folder:", "npz:", "texts:") gets none.
         verbose: as in Keras.
 
     Returns:
@@ -143,7 +144,7 @@ def _validation(
     steps: int,
 ) -> dict[str, Any]:
     """Arguments of `fit` that validate on the recipe's validation classes."""
-    if steps == 0 or recipe.dataset.startswith(("folder:", "npz:")):
+    if steps == 0 or recipe.dataset.startswith(_WITHOUT_SPLITS):
         return {}
     data = recipe.load_dataset(_as_text(data_dir), recipe.val_split)
     shots = recipe.num_shots
@@ -193,7 +194,7 @@ def _metadata(
         "episode": as_json(recipe.task_setting()),
         "input_spec": {
             "shape": list(learner.example_shape),
-            "dtype": "float32",
+            "dtype": learner.example_dtype.name,
             "value_range": None if low_high is None else list(low_high),
         },
         "data_fingerprint": data.fingerprint,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from metazoo.checks import (
-    check_examples,
     check_labels,
     check_mask,
     check_unlabelled,
@@ -73,10 +73,27 @@ def check_unlabelled_arrays(learner: Any, inputs: Any) -> None:
     require_names(inputs)
     _check_unlabelled(learner, inputs)
     support_y, _ = _support_labels(learner, inputs)
-    query_x, _ = check_examples(
-        "query_x", inputs["query_x"], learner.example_shape, learner.value_range
-    )
+    query_x, _ = learner.checked_examples("query_x", inputs["query_x"])
     _check_same_tasks(support_y, query_x)
+
+
+def as_keras_input(inputs: Any) -> Any:
+    """Inputs in which texts are tensors: Keras takes no arrays of them.
+
+    Args:
+        inputs: as for `check_arrays`.
+
+    Returns:
+        The inputs, arrays of texts replaced.
+    """
+    if not _all_arrays(inputs):
+        return inputs
+    return {
+        name: tf.constant(value, tf.string)
+        if value.dtype.kind in "SUO"
+        else value
+        for name, value in inputs.items()
+    }
 
 
 def _check_unlabelled(learner: Any, inputs: dict[str, Any]) -> None:
@@ -119,9 +136,7 @@ def _labels(
     learner: Any, part: str, arrays: tuple[Any, Any, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Checks one half of the episodes; its labels and mask."""
-    x, single = check_examples(
-        f"{part}_x", arrays[0], learner.example_shape, learner.value_range
-    )
+    x, single = learner.checked_examples(f"{part}_x", arrays[0])
     if single:
         raise EpisodeError(
             f"{part}_x has shape {arrays[0].shape}; expected [tasks, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -46,10 +46,12 @@ class EpisodicLearner(EpisodicServing):
     Attributes:
         max_support: largest number of support examples of a task, where
             adaptation costs more than in proportion; None for any.
+        example_dtype: dtype of raw examples: float32, or string for texts.
     """
 
     contract = "episodic"
     max_support: int | None = None
+    example_dtype: ClassVar[tf.DType] = tf.float32
 
     def __init__(
         self,
@@ -84,6 +86,35 @@ class EpisodicLearner(EpisodicServing):
     def query_rank(self) -> int:
         """Rank of a query set without a tasks axis."""
         return len(self.example_shape) + 1
+
+    def checked_examples(
+        self, name: str, value: Any
+    ) -> tuple[np.ndarray, bool]:
+        """Checks raw examples and brings them to a leading tasks axis.
+
+        Args:
+            name: argument name for error messages.
+            value: array-like [examples, *features] or [tasks, examples,
+                *features].
+
+        Returns:
+            Array [tasks, examples, *features] of `example_dtype`, and
+            whether the tasks axis was added here.
+
+        Raises:
+            EpisodeError: the value holds no examples of this learner.
+        """
+        return check_examples(name, value, self.example_shape, self.value_range)
+
+    def numeric(self, x: tf.Tensor) -> tf.Tensor:
+        """Raw examples in a form that XLA and any device can take.
+
+        The verbs take either form. By default they are one.
+
+        Args:
+            x: [tasks, examples, *features] of `example_dtype`.
+        """
+        return x
 
     # The verbs of the contract, on tensors.
 
@@ -212,7 +243,7 @@ class EpisodicLearner(EpisodicServing):
         episode = Episode.from_inputs(inputs)
         self.check_ranks(episode)
         ways = self.ways_of(episode.support_y, episode.support_mask)
-        support_x = tf.cast(episode.support_x, tf.float32)
+        support_x = tf.cast(episode.support_x, self.example_dtype)
         state = self.adapt_state(
             support_x,
             episode.support_y,
@@ -220,7 +251,7 @@ class EpisodicLearner(EpisodicServing):
             ways,
             **episode.unlabelled,
         )
-        query_x = tf.cast(episode.query_x, tf.float32)
+        query_x = tf.cast(episode.query_x, self.example_dtype)
         return self.logits_from_state(query_x, state)
 
     def get_config(self) -> dict[str, Any]:
@@ -306,9 +337,7 @@ class EpisodicLearner(EpisodicServing):
         self, support_x: Any, support_y: Any, support_mask: Any, num_ways: Any
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, bool]:
         """Arrays with a tasks axis, the ways, and whether it was added."""
-        x, single = check_examples(
-            "support_x", support_x, self.example_shape, self.value_range
-        )
+        x, single = self.checked_examples("support_x", support_x)
         check_at_most("support_x", x.shape[1], self.max_support)
         ways = check_ways(num_ways, self.num_ways)
         mask = check_mask("support_mask", support_mask, x.shape[:2])
@@ -348,9 +377,7 @@ class EpisodicLearner(EpisodicServing):
         Raises:
             EpisodeError: an argument is malformed.
         """
-        x, _ = check_examples(
-            "query_x", query_x, self.example_shape, self.value_range
-        )
+        x, _ = self.checked_examples("query_x", query_x)
         state = self._check_state(state)
         tasks = len(next(iter(state.values())))
         if len(x) != tasks:
@@ -370,11 +397,14 @@ class EpisodicLearner(EpisodicServing):
     def _trace(self, verb: str) -> Any:
         examples = [None, None, *self.example_shape]
         if verb == "predict":
-            state = (tf.TensorSpec(examples), self.state_spec())
+            state = (
+                tf.TensorSpec(examples, self.example_dtype),
+                self.state_spec(),
+            )
             return tf.function(self.outputs_from_state, input_signature=state)
         mask = tf.TensorSpec([None, None], tf.bool)
         specs: tuple[Any, ...] = (
-            tf.TensorSpec(examples),
+            tf.TensorSpec(examples, self.example_dtype),
             tf.TensorSpec([None, None], tf.int64),
             mask,
             tf.TensorSpec([], tf.int32),
@@ -417,7 +447,18 @@ class EpisodicLearner(EpisodicServing):
             and `logits` float32 [tasks, query, ways] and `classes` int64
             [tasks, query].
         """
-        logits = tf.cast(self.logits_from_state(query_x, state), tf.float32)
+        return self.outputs_of(self.logits_from_state(query_x, state))
+
+    def outputs_of(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """What every learner tells of its logits.
+
+        Args:
+            logits: float [tasks, query, ways].
+
+        Returns:
+            `probabilities`, `logits` and `classes`.
+        """
+        logits = tf.cast(logits, tf.float32)
         # The exported shape tells a client whether the ways are fixed.
         logits = tf.ensure_shape(logits, [None, None, self.num_ways])
         return {

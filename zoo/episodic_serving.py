@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from metazoo.data.episode import Episode
 from metazoo.episodic_training import EpisodicTraining
-from metazoo.faults import any_not_finite, spoil_all, tasks_not_finite
+from metazoo.faults import any_not_finite, spoil_all
 from metazoo.guards import require, require_equal
 from metazoo.signature import Signature
 
@@ -59,10 +59,14 @@ class EpisodicServing(EpisodicTraining):
         """Returns `adapt_predict`, `adapt` and `predict`."""
         examples = [None, None, *self.example_shape]
         support = {
-            "support_x": tf.TensorSpec(examples, tf.float32, "support_x"),
+            "support_x": tf.TensorSpec(
+                examples, self.example_dtype, "support_x"
+            ),
             "support_y": tf.TensorSpec([None, None], tf.int64, "support_y"),
         }
-        query = {"query_x": tf.TensorSpec(examples, tf.float32, "query_x")}
+        query = {
+            "query_x": tf.TensorSpec(examples, self.example_dtype, "query_x")
+        }
         state = self.state_spec()
         hint = _TRANSDUCTIVE if self.transductive else _INDEPENDENT
         return (
@@ -149,6 +153,21 @@ class EpisodicServing(EpisodicTraining):
             unlabeled_x=draw(4), unlabeled_mask=np.ones((num_tasks, 4), bool)
         )
 
+    def faulty_tasks(
+        self, x: tf.Tensor, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Finds the tasks with raw examples that nothing can be made of.
+
+        Args:
+            x: [tasks, examples, *features] of `example_dtype`, zeros (or
+                empty texts) where they are masked out.
+            mask: bool [tasks, examples], or None for all real.
+
+        Returns:
+            bool [tasks].
+        """
+        return any_not_finite(x)
+
     def _serve_adapt(
         self,
         support_x: tf.Tensor,
@@ -177,7 +196,7 @@ class EpisodicServing(EpisodicTraining):
         wrong = tf.reduce_any(
             (support_y < 0) | (support_y >= self._label_limit(support_y)), -1
         )
-        wrong |= any_not_finite(support_x) | ~tf.reduce_any(mask, -1)
+        wrong |= self.faulty_tasks(support_x, mask) | ~tf.reduce_any(mask, -1)
         # A wrong label must not widen the answers of the tasks beside it,
         # and no adaptation runs on nothing.
         labels = tf.where(wrong[:, None], tf.zeros_like(support_y), support_y)
@@ -219,7 +238,7 @@ class EpisodicServing(EpisodicTraining):
             query_x = tf.identity(query_x)
         outputs = self._function("predict")(query_x, state)
         # The logits tell of a state that is itself of a wrong task.
-        wrong = tasks_not_finite([query_x, outputs["logits"]])
+        wrong = self.faulty_tasks(query_x) | any_not_finite(outputs["logits"])
         # A class has no NaN: -1 keeps who reads nothing else from harm.
         nothing = -tf.ones_like(outputs["classes"])
         classes = tf.where(wrong[:, None], nothing, outputs["classes"])

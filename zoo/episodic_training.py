@@ -7,7 +7,11 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from metazoo.array_input import check_arrays, check_unlabelled_arrays
+from metazoo.array_input import (
+    as_keras_input,
+    check_arrays,
+    check_unlabelled_arrays,
+)
 from metazoo.base import MetaLearner
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
@@ -144,7 +148,11 @@ class EpisodicTraining(MetaLearner):
         held_out = kwargs.get("validation_data")
         if isinstance(held_out, (tuple, list)):
             check_arrays(self, *held_out)
-        return super().fit(x, y, *args, **kwargs)
+            kwargs["validation_data"] = (
+                as_keras_input(held_out[0]),
+                *held_out[1:],
+            )
+        return super().fit(as_keras_input(x), y, *args, **kwargs)
 
     def evaluate(
         self, x: Any = None, y: Any = None, *args: Any, **kwargs: Any
@@ -164,7 +172,7 @@ class EpisodicTraining(MetaLearner):
             EpisodeError: arrays hold no valid episodes.
         """
         check_arrays(self, x, y, kwargs.get("sample_weight"))
-        return super().evaluate(x, y, *args, **kwargs)
+        return super().evaluate(as_keras_input(x), y, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Logits of the queries of episodes; see `keras.Model.predict`.
@@ -181,7 +189,7 @@ class EpisodicTraining(MetaLearner):
             EpisodeError: arrays hold no valid episodes.
         """
         check_unlabelled_arrays(self, x)
-        return super().predict(x, *args, **kwargs)
+        return super().predict(as_keras_input(x), *args, **kwargs)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Returns the arguments of `compile`, for `save`."""

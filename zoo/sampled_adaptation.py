@@ -102,7 +102,9 @@ class SampledAdaptation(EpisodicLearner):
         if verb != "adapt_sample":
             return super()._trace(verb)
         specs = (
-            tf.TensorSpec([None, None, *self.example_shape]),
+            tf.TensorSpec(
+                [None, None, *self.example_shape], self.example_dtype
+            ),
             tf.TensorSpec([None, None], tf.int64),
             tf.TensorSpec([None, None], tf.bool),
             tf.TensorSpec([], tf.int32),

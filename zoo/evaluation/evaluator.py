@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from metazoo.checks import check_examples
 from metazoo.data import ClassDataset, EpisodeSampler
 from metazoo.data.episode import Episode
 from metazoo.environment import hardware, library_versions
@@ -136,12 +135,7 @@ def check_setting(
             f"{learner.num_ways} or fewer (--ways), or use a learner without "
             "a fixed number of ways, such as a prototypical network."
         )
-    check_examples(
-        "dataset",
-        dataset.images[:_CHECKED_EXAMPLES],
-        learner.example_shape,
-        learner.value_range,
-    )
+    learner.checked_examples("dataset", dataset.images[:_CHECKED_EXAMPLES])
 
 
 def make_step(

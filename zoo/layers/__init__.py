@@ -16,6 +16,8 @@ from metazoo.layers.features import features
 from metazoo.layers.masked_conv import MaskedConv2D
 from metazoo.layers.resnet12 import resnet12
 from metazoo.layers.sub_pixel import SubPixel
+from metazoo.layers.text_states import TextStates, tcn, text_states_of
+from metazoo.layers.word_ids import WordIds
 
 __all__ = [
     "Binarize",
@@ -24,10 +26,14 @@ __all__ = [
     "ExactLayerNormalization",
     "MaskedConv2D",
     "SubPixel",
+    "TextStates",
+    "WordIds",
     "conv4",
     "features",
     "require_exact",
     "resnet12",
     "stock_normalisation_layers",
+    "tcn",
+    "text_states_of",
     "to_exact",
 ]
