@@ -105,3 +105,20 @@ def test_picture_of_an_alphabet_is_drawn(learner, glyphs, tmp_path):
     assert path.stat().st_size > 5000
     with pytest.raises(metazoo.DataError, match="alphabet"):
         draw_alphabet(learner, glyphs, "Quenya")
+
+
+def test_superclass_draws_an_alphabet(tmp_path):
+    experiment = EXPERIMENTS["superclass"]
+    scale = experiment.scale("tiny", episodes=2)
+    (picture,) = experiment.pictures(scale)
+    only = dataclasses.replace(
+        experiment,
+        cells=lambda scale: [
+            cell
+            for cell in experiment.cells(scale)
+            if cell.training == picture.training
+        ],
+    )
+    found = run_experiment(only, tmp_path, scale=scale)
+    assert found["pictures"] == {"clusters": picture.doc}
+    assert (tmp_path / "clusters.png").stat().st_size > 10_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from metazoo.experiments import Cell, Measurement, Scale, Training
+from metazoo.experiments import Cell, Claim, Measurement, Scale, Training
 from metazoo.methods.bande.bande_recipe import RECIPES
 from metazoo.methods.bande.experiments.bande_cifar import (
     CIFAR_SHOTS,
@@ -117,3 +117,21 @@ def measure_mini(
         return found
 
     return measure
+
+
+def _at(data: str, shots: int) -> Claim:
+    return Claim(
+        f"{data}: clusters are not behind means",
+        {"data": data, "model": "bande"},
+        {"data": data, "model": "protonet"},
+        least=-0.01,
+        metric=f"accuracy_{shots}_shot",
+    )
+
+
+MANY_SHOT_CLAIMS = (
+    _at("mini", 1),
+    _at("mini", 50),
+    _at("cifar", 50),
+    _at("cifar", 5000),
+)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from metazoo.experiments import Cell, Measurement, Scale
+from metazoo.experiments import Cell, Claim, Measurement, Scale
 from metazoo.methods.bande.experiments.bande_settings import (
     TEST_SEED,
     is_small,
@@ -62,3 +62,16 @@ def many_way_cells(scale: Scale) -> list[Cell]:
         for ways in counts
         for shots in (1, 5)
     ]
+
+
+def _among_all(shots: int) -> Claim:
+    labels = {"ways": "all", "shots": shots}
+    return Claim(
+        f"among all classes, {shots}-shot, clusters are not behind means",
+        {**labels, "mode": "bande"},
+        {**labels, "mode": "protonet"},
+        least=-0.01,
+    )
+
+
+MANY_WAY_CLAIMS = (_among_all(1), _among_all(5))

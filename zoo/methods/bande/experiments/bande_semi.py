@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from metazoo.experiments import Cell, Measurement, Scale
+from metazoo.experiments import Cell, Claim, Measurement, Scale
 from metazoo.methods.bande.experiments.bande_settings import (
     TEST_SEED,
     is_small,
@@ -81,3 +81,29 @@ def _semi(scale: Scale) -> Scale:
     if not is_small(scale):
         return scale
     return scale.with_changes(num_unlabeled=2, num_distractors=1)
+
+
+def _row(mode: str, unlabelled: str = "with distractors") -> dict[str, str]:
+    return {"mode": mode, "unlabelled": unlabelled}
+
+
+SEMI_CLAIMS = (
+    Claim(
+        "unlabelled examples help in spite of distractors",
+        _row("bande"),
+        _row("bande", "none"),
+        least=0.0,
+    ),
+    Claim(
+        "clusters of no class beat soft k-means that has none",
+        _row("bande"),
+        _row("protonet"),
+        least=0.0,
+    ),
+    Claim(
+        "many clusters for distractors beat one",
+        _row("bande"),
+        _row("kmeans-distractor"),
+        least=0.0,
+    ),
+)
