@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from metazoo.errors import ExportError
+from metazoo.whole_files import sync
 
 LARGEST_VERSION = 2**63 - 1
 
@@ -104,7 +105,7 @@ def publish(staging: Path, base: Path, version: int | None) -> Path:
                 raise _exists(target) from error
             # Another export took the number.
             continue
-        _sync(base)
+        sync(base)
         return target
 
 
@@ -115,13 +116,5 @@ def _exists(target: Path) -> ExportError:
 def _sync_tree(root: Path) -> None:
     for directory, _, names in os.walk(root):
         for name in names:
-            _sync(Path(directory, name))
-        _sync(Path(directory))
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(Path(directory, name))
+        sync(Path(directory))

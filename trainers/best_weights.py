@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from metazoo.errors import TrainingError
+from metazoo.whole_files import replacing
 
 
 class BestWeights(keras.callbacks.Callback):
@@ -72,12 +73,5 @@ class BestWeights(keras.callbacks.Callback):
         weights: dict[str, Any] = {
             f"w{i}": value for i, value in enumerate(self.model.get_weights())
         }
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        try:
-            with open(temporary, "wb") as file:
-                np.savez(file, value=self._best, epoch=epoch, **weights)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(self.path) as temporary, temporary.open("wb") as file:
+            np.savez(file, value=self._best, epoch=epoch, **weights)

@@ -16,6 +16,7 @@ from metazoo.data.episode import Episode
 from metazoo.errors import TrainingError
 from metazoo.metrics import episode_accuracy, mean_interval
 from metazoo.trainers.plan import require_positive
+from metazoo.whole_files import replacing
 
 
 class EpisodeEvaluation(keras.callbacks.Callback):
@@ -156,11 +157,10 @@ def _keep_rows_before(path: Path, epoch: int) -> list[str]:
     # A kill may have cut the last row short.
     whole = [row for row in rows if len(row) == len(header)]
     kept = [row for row in whole if int(row[0]) < epoch]
-    temporary = path.with_name(f"{path.name}.tmp")
-    with open(temporary, "w", newline="") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="") as file,
+    ):
         if kept:
             csv.writer(file).writerows([header, *kept])
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
     return header if kept else []

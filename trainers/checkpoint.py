@@ -19,6 +19,7 @@ import numpy as np
 
 from metazoo.errors import CheckpointError, TrainingError
 from metazoo.presets.cache import replace_directory
+from metazoo.whole_files import sync
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -220,7 +221,7 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> None:
     with open(folder / MANIFEST_NAME, "wb") as file:
         file.write(json.dumps(body, indent=1, sort_keys=True).encode())
         _flush(file)
-    _fsync(folder)
+    sync(folder)
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
@@ -278,11 +279,3 @@ def _sha256(data: bytes) -> str:
 def _flush(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _fsync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metazoo.errors import EpisodeError
+from metazoo.whole_files import replacing
 
 if TYPE_CHECKING:
     from metazoo.episodic import EpisodicLearner
@@ -119,15 +118,8 @@ class AdaptedModel:
             _SINGLE: np.array(self.single),
             _NOTES: np.array(json.dumps(dict(notes or {}))),
         }
-        temporary = path.with_name(f".{path.name}.tmp-{uuid.uuid4().hex}")
-        try:
-            with open(temporary, "wb") as file:
-                np.savez(file, **extra, **self.state)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with replacing(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **extra, **self.state)
         return path
 
     def _run(self, query_x: Any) -> dict[str, np.ndarray]:

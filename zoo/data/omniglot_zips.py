@@ -8,7 +8,6 @@ import io
 import json
 import os
 import pathlib
-import tempfile
 import zipfile
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from metazoo.data.files import file_digest
 from metazoo.data.images import read_image
 from metazoo.errors import DataError
+from metazoo.whole_files import write_text
 
 BOX_SIZE = 28
 _URL = "https://github.com/brendenlake/omniglot/raw/master/python/"
@@ -97,7 +97,7 @@ def _check_sidecar(path: pathlib.Path, sha256: str) -> None:
     sidecar = path.with_name(path.name + _SIDECAR_SUFFIX)
     if not sidecar.exists():
         if os.access(path.parent, os.W_OK):
-            _write_whole(sidecar, json.dumps({"sha256": sha256}) + "\n")
+            write_text(sidecar, json.dumps({"sha256": sha256}) + "\n")
         return
     try:
         noted = json.loads(sidecar.read_text("utf-8"))["sha256"]
@@ -110,16 +110,6 @@ def _check_sidecar(path: pathlib.Path, sha256: str) -> None:
             f"{path} has changed since its first use: sha256 {sha256}, noted "
             f"{noted} in {sidecar.name}."
         )
-
-
-def _write_whole(path: pathlib.Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile(
-        "w", dir=path.parent, prefix=path.name, delete=False
-    ) as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    os.replace(stream.name, path)
 
 
 def _members_by_character(

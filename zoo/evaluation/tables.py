@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metazoo.errors import MetazooError
+from metazoo.whole_files import write_text
 
 
 def append_csv(path: str | Path, row: Mapping[str, Any]) -> Path:
@@ -39,24 +40,6 @@ def append_csv(path: str | Path, row: Mapping[str, Any]) -> Path:
             old += "\n"
         write_text(path, old + _lines(row, header=not old))
     return path
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file, whole or not at all.
-
-    Args:
-        path: the file.
-        text: its content, written as UTF-8.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from metazoo.errors import MetazooError
-from metazoo.evaluation.tables import write_text
 from metazoo.experiments.bench import Bench
 from metazoo.experiments.claims import judge
 from metazoo.experiments.experiment import Cell, Experiment, Picture, Scale
 from metazoo.experiments.summary import as_csv, flat_rows, summarise
 from metazoo.plots.style import check_matplotlib, save_figure
+from metazoo.whole_files import write_text
 
 CELLS_NAME = "cells"
 CSV_NAME = "results.csv"

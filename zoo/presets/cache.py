@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from metazoo.errors import PresetError
+from metazoo.whole_files import sync
 
 CACHE_VARIABLE = "METAZOO_CACHE"
 OFFLINE_VARIABLE = "METAZOO_OFFLINE"
@@ -51,19 +52,6 @@ def refuse_offline(what: str) -> None:
             f"{what} is not in the cache {cache_root()} and "
             f"{OFFLINE_VARIABLE} forbids to fetch it"
         )
-
-
-def fsync_directory(directory: Path) -> None:
-    """Makes the renames inside a directory survive a power cut.
-
-    Args:
-        directory: The directory.
-    """
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class CacheEntry:
@@ -154,7 +142,7 @@ def replace_directory(source: Path, target: Path) -> None:
             os.rename(old, target)
             raise
         shutil.rmtree(old)
-    fsync_directory(target.parent)
+    sync(target.parent)
 
 
 def _exchange(source: Path, target: Path) -> bool:
@@ -198,9 +186,8 @@ def write_directory(
     try:
         write(temporary)
         for path in temporary.iterdir():
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        fsync_directory(temporary)
+            sync(path)
+        sync(temporary)
         replace_directory(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

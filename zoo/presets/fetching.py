@@ -13,7 +13,6 @@ from metazoo.errors import PresetError
 from metazoo.presets.archive import extract_preset
 from metazoo.presets.cache import (
     CacheEntry,
-    fsync_directory,
     refuse_offline,
 )
 from metazoo.presets.download import Download, Progress
@@ -29,6 +28,7 @@ from metazoo.presets.handles import Handle, parse_handle
 from metazoo.presets.hubs import copy_from_hub
 from metazoo.presets.listing import RemoteFile, find_preset
 from metazoo.presets.verify import verify_directory
+from metazoo.whole_files import sync
 
 _log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ def _fetch_cached(source: _Source, entry: CacheEntry, refresh: bool) -> Path:
         except PresetError:
             entry.discard()
             raise
-        fsync_directory(staging)
+        sync(staging)
         return entry.publish()
 
 
