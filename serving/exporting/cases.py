@@ -99,8 +99,10 @@ def wrong_calls(
         )
         none = {key: value[:0] for key, value in inputs.items()}
         yield Refusal(name, none, "a request of no tasks")
+        base = endpoints[endpoint.base].signature
         for key, value in inputs.items():
-            for what, wrong in _wrong_values(endpoint, key, value):
+            packed = key in base.inputs and _is_packed(endpoint, base, key)
+            for what, wrong in _wrong_values(endpoint, key, value, packed):
                 yield Refusal(name, {**inputs, key: wrong}, f"{what} {key!r}")
 
 
@@ -159,7 +161,7 @@ def _check_tasks_axis(name: str, answer: Arrays, num_tasks: int) -> None:
 
 
 def _wrong_values(
-    endpoint: Endpoint, key: str, value: np.ndarray
+    endpoint: Endpoint, key: str, value: np.ndarray, packed: bool
 ) -> Iterator[tuple[str, np.ndarray]]:
     spec = endpoint.signature.inputs[key]
     yield "wrong rank of", value[np.newaxis]
@@ -167,9 +169,14 @@ def _wrong_values(
         yield "no values in", value[:, :0]
     if len(endpoint.signature.inputs) > 1:
         yield "smaller number of tasks of", value[:1]
-    if value.dtype == object:
+    if packed:
         longer = [content + b"\0" for content in value]
         yield "a byte too many in", np.array(longer, object)
+
+
+def _is_packed(endpoint: Endpoint, base: Signature, key: str) -> bool:
+    """Whether an input holds numbers as bytes, not strings of its own."""
+    return endpoint.signature.inputs[key].dtype != base.inputs[key].dtype
 
 
 def _num_tasks(inputs: Arrays) -> int:

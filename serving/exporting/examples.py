@@ -69,7 +69,7 @@ def example_inputs(
     if hasattr(learner, "example_inputs"):
         return {
             name: {
-                key: np.asarray(value)
+                key: as_example(value)
                 for key, value in learner.example_inputs(
                     name, num_tasks
                 ).items()
@@ -94,13 +94,26 @@ def _episode_arrays(learner: Any, num_tasks: int) -> Arrays:
         )
     episode = learner.example_episode(num_tasks=num_tasks, seed=num_tasks)
     found = {
-        name: np.asarray(value)
+        name: as_example(value)
         for name, value in episode._asdict().items()
         if value is not None
     }
     if hasattr(learner, "example_extras"):
-        found |= learner.example_extras(num_tasks)
+        extras = learner.example_extras(num_tasks)
+        found |= {name: as_example(value) for name, value in extras.items()}
     return found
+
+
+def as_example(value: Any) -> np.ndarray:
+    """Makes an array of an example; its texts are bytes, as on the wire.
+
+    Args:
+        value: Array-like.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind not in "OSU":
+        return array
+    return np.asarray(tf.convert_to_tensor(value, tf.string).numpy(), object)
 
 
 def _select(signature: Signature, known: Arrays) -> Arrays:

@@ -23,6 +23,8 @@ Arrays = dict[str, np.ndarray]
 
 PADDING = 2
 OUT_OF_RANGE = -(2**40)
+# Not UTF-8, and of a length that no text beside it has.
+NO_TEXT = b"\xff" * 1001
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,13 +266,14 @@ def _pad(inputs: Arrays) -> Arrays:
     """Adds rows that would spoil every answer if they were looked at."""
     x, y = inputs["support_x"], inputs["support_y"]
 
-    def pad(value: np.ndarray, content: float) -> np.ndarray:
-        widths = [(0, 0), (0, PADDING), *[(0, 0)] * (value.ndim - 2)]
-        return np.pad(value, widths, constant_values=content)
+    def pad(value: np.ndarray, content: object) -> np.ndarray:
+        shape = (len(value), PADDING, *value.shape[2:])
+        rows = np.full(shape, content, value.dtype)
+        return np.concatenate([value, rows], axis=1)
 
     return {
         **inputs,
-        "support_x": pad(x, np.nan),
+        "support_x": pad(x, NO_TEXT if x.dtype == object else np.nan),
         "support_y": pad(y, OUT_OF_RANGE),
         SUPPORT_SIZE: np.full(len(y), y.shape[1], np.int32),
     }

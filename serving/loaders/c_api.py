@@ -8,6 +8,7 @@ its libraries first crashes the interpreter.
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Mapping
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_void_p
 from pathlib import Path
@@ -74,6 +75,8 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "TF_StringInit": (None, [c_void_p]),
     "TF_StringCopy": (None, [c_void_p, c_char_p, c_size_t]),
     "TF_StringDealloc": (None, [c_void_p]),
+    "TF_StringGetDataPointer": (c_void_p, [c_void_p]),
+    "TF_StringGetSize": (c_size_t, [c_void_p]),
 }
 
 
@@ -225,14 +228,26 @@ class CSession:
 
     def _array(self, tensor: int) -> np.ndarray:
         kind = self._c.TF_TensorType(tensor)
-        if kind == STRING:
-            raise StatusError(12, "outputs of strings are not supported here")
         rank = self._c.TF_NumDims(tensor)
         shape = [self._c.TF_Dim(tensor, axis) for axis in range(rank)]
+        if kind == STRING:
+            return self._string_array(tensor, shape)
         size = self._c.TF_TensorByteSize(tensor)
         content = ctypes.string_at(self._c.TF_TensorData(tensor), size)
         dtype = tf.as_dtype(kind).as_numpy_dtype
         return np.frombuffer(content, dtype).reshape(shape)
+
+    def _string_array(self, tensor: int, shape: list[int]) -> np.ndarray:
+        found = np.empty(math.prod(shape), object)
+        places = self._strings(tensor, len(found))
+        found[:] = [
+            ctypes.string_at(
+                self._c.TF_StringGetDataPointer(place),
+                self._c.TF_StringGetSize(place),
+            )
+            for place in places
+        ]
+        return found.reshape(shape)
 
 
 def _library() -> ctypes.CDLL:
