@@ -16,6 +16,8 @@ PADDED = "_padded"
 BYTES = "_bytes"
 # Input of a padded form: how many examples of each task are real.
 SUPPORT_SIZE = "support_size"
+# Input that numbers a draw; no output is wider for a larger one.
+SEED = "seed"
 INIT_OP = "__saved_model_init_op"
 PREDICT_METHOD = "tensorflow/serving/predict"
 

@@ -80,13 +80,24 @@ def from_proto(proto: Any) -> np.ndarray:
     field = VALUE_FIELDS.get(np.dtype(dtype).name)
     size = math.prod(shape)
     if field is None:
-        _check_repeat(size, np.dtype(dtype).itemsize, len(proto.string_val))
-        return _repeated(proto)
+        return _strings_or_others(proto, np.dtype(dtype).itemsize, size)
     values = np.array(getattr(proto, field), dtype=dtype)
     if len(values) == size:
         return values.reshape(shape)
     _check_repeat(size, values.itemsize, len(values))
     return _repeated(proto)
+
+
+def _strings_or_others(proto: Any, itemsize: int, size: int) -> np.ndarray:
+    texts = proto.string_val
+    if texts:
+        # A runtime copies a string for every place that it is repeated at.
+        itemsize += len(texts[-1])
+    _check_repeat(size, itemsize, len(texts))
+    array = _repeated(proto)
+    if array.dtype == object and not texts:
+        array[...] = b""
+    return array
 
 
 def _repeated(proto: Any) -> np.ndarray:

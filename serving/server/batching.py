@@ -45,6 +45,7 @@ from metazoo.serving.server.batching_units import (
     timed_out_in_queue,
 )
 from metazoo.serving.server.metrics import Metrics
+from metazoo.serving.signatures import BYTES
 from metazoo.serving.status import StatusError, invalid
 
 __all__ = ["Batcher", "BatchingOptions"]
@@ -103,7 +104,7 @@ class Batcher:
         self._metrics.batching.came(size)
         units = self._units(inputs, size, timeout_ms)
         # Nothing equals a new object: such a request runs alone.
-        shared = merge_key(inputs) or object()
+        shared = merge_key(inputs, signature.endswith(BYTES)) or object()
         key = (id(runnable), signature, tuple(outputs), shared)
         with self._lock:
             self._check_room(units, key)

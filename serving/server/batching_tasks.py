@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
-from metazoo.serving.signatures import SUPPORT_SIZE
+from metazoo.serving.signatures import SEED, SUPPORT_SIZE
 from metazoo.serving.status import StatusError, invalid
 
 Arrays = dict[str, np.ndarray]
@@ -43,16 +43,20 @@ def tasks_of(inputs: Mapping[str, np.ndarray]) -> int:
     return first
 
 
-def merge_key(inputs: Mapping[str, np.ndarray]) -> Hashable | None:
+def merge_key(
+    inputs: Mapping[str, np.ndarray], packed: bool = False
+) -> Hashable | None:
     """Says which requests of one signature give the same answer merged.
 
     Requests with equal keys have the same dtypes, the same sizes but for
     axis 0, labels of the same ranges, and the same numbers asked for, such
     as of samples: the width of an answer follows from the largest label or
-    number, so a wider neighbour would show in it.
+    number, so a wider neighbour would show in it. Seeds are no such numbers.
+    Texts may be any; of packed numbers there must be as many.
 
     Args:
         inputs: Wire name -> array [tasks, ...].
+        packed: Whether strings are float32 as bytes.
 
     Returns:
         The key; None for a request that must run alone, because it holds
@@ -61,25 +65,25 @@ def merge_key(inputs: Mapping[str, np.ndarray]) -> Hashable | None:
     parts: list[Hashable] = []
     for name in sorted(inputs):
         value = inputs[name]
-        if not _is_finite(value):
+        if not _is_finite(value, packed):
             return None
         parts.append((name, value.dtype.char, value.shape[1:]))
-        if value.dtype.kind == "O":
+        if value.dtype.kind == "O" and packed:
             parts.append(frozenset(map(len, value.ravel())))
-        elif value.dtype.kind in "iu" and value.ndim > 1:
+        elif value.dtype.kind not in "iu" or name in (SUPPORT_SIZE, SEED):
+            continue
+        elif value.ndim > 1:
             parts.append(_ranges(value, inputs.get(SUPPORT_SIZE)))
-        elif value.dtype.kind in "iu" and name != SUPPORT_SIZE:
+        else:
             parts.append(frozenset(value.tolist()))
     return tuple(parts)
 
 
-def _is_finite(value: np.ndarray) -> bool:
+def _is_finite(value: np.ndarray, packed: bool) -> bool:
     if value.dtype.kind == "f":
         return bool(np.isfinite(value).all())
-    if value.dtype.kind != "O":
+    if value.dtype.kind != "O" or not packed:
         return True
-    # Strings are most often float32; what only looks like NaN runs alone,
-    # which does no harm.
     return all(
         np.isfinite(np.frombuffer(text, "<f4", len(text) // 4)).all()
         for text in value.ravel()

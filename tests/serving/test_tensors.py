@@ -36,6 +36,23 @@ def test_one_value_fills_a_shape():
     np.testing.assert_array_equal(from_proto(proto), np.full((2, 2), 3.0))
 
 
+def test_one_text_fills_a_shape_and_none_is_empty_texts():
+    proto = tensor_pb2.TensorProto(dtype=tf.string.as_datatype_enum)
+    for size in (2, 3):
+        proto.tensor_shape.dim.add().size = size
+    assert from_proto(proto).tolist() == [[b""] * 3] * 2
+    proto.string_val.extend([b"a", b"\xff\0"])
+    assert from_proto(proto).ravel().tolist() == [b"a", *[b"\xff\0"] * 5]
+
+
+def test_long_text_for_many_places_is_refused():
+    proto = tensor_pb2.TensorProto(dtype=tf.string.as_datatype_enum)
+    proto.tensor_shape.dim.add().size = 1000
+    proto.string_val.append(b"x" * 2**19)
+    with pytest.raises(ValueError, match="1 values are to fill"):
+        from_proto(proto)
+
+
 def test_too_many_values_are_refused():
     proto = tensor_pb2.TensorProto()
     write_values(proto, np.zeros(4, np.float32))

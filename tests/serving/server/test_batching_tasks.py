@@ -78,7 +78,9 @@ def test_bytes_that_are_not_finite_have_no_key():
     good, bad = np.ones(3, "<f4"), np.array([1, np.nan, 1], "<f4")
     for numbers, has_key in ((good, True), (bad, False)):
         text = np.array([numbers.tobytes() + b"x"], object)
-        assert (merge_key({"support_x": text}) is not None) == has_key
+        key = merge_key({"support_x": text}, packed=True)
+        assert (key is not None) == has_key
+        assert merge_key({"support_x": text}) is not None
 
 
 def test_labels_beyond_support_size_do_not_count():
@@ -91,14 +93,22 @@ def test_labels_beyond_support_size_do_not_count():
     )
 
 
-def test_lengths_of_strings_are_part_of_the_key():
+def test_lengths_of_packed_numbers_are_part_of_the_key():
     def strings(*lengths):
         array = np.empty(len(lengths), object)
         array[:] = [b"x" * length for length in lengths]
         return {"support_x": array}
 
-    assert merge_key(strings(4)) == merge_key(strings(4, 4))
-    assert merge_key(strings(4)) != merge_key(strings(8))
+    assert merge_key(strings(4), True) == merge_key(strings(4, 4), True)
+    assert merge_key(strings(4), True) != merge_key(strings(8), True)
+    assert merge_key(strings(4)) == merge_key(strings(8, 5))
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 2)])
+def test_seeds_are_no_part_of_the_key(shape):
+    seeds = [np.full(shape, seed, np.int32) for seed in (1, 2)]
+    first, second = [merge_key(request(2, seed=seed)) for seed in seeds]
+    assert first == second
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=5), st.integers(0, 3))
