@@ -85,7 +85,8 @@ def refuse_spoiled(cause: str, outputs: Mapping[str, np.ndarray]) -> None:
             raise EpisodeError(
                 f"{cause} does not fit the served model in tasks "
                 f"{np.flatnonzero(tasks).tolist()}: a label is beyond its "
-                "classes, or a state holds NaN."
+                "classes, an example is one it can't read, such as an empty "
+                "text, or a state holds NaN."
             )
 
 

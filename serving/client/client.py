@@ -23,7 +23,7 @@ from metazoo.serving.client.answers import (
     trim_ways,
 )
 from metazoo.serving.client.inputs import Arrays
-from metazoo.serving.client.requests import Request, example_shape, find
+from metazoo.serving.client.requests import Request, example_info, find
 from metazoo.serving.signatures import (
     ADAPT,
     ADAPT_PREDICT,
@@ -111,8 +111,8 @@ class Client:
 
     @property
     def example_shape(self) -> tuple[int | None, ...]:
-        """Shape of one example, such as (28, 28, 1)."""
-        return example_shape(self._description())
+        """Shape of one example, such as (28, 28, 1); () of a text."""
+        return (example_info(self._description()).shape or ())[2:]
 
     @property
     def query_rank(self) -> int:
@@ -125,7 +125,8 @@ class Client:
         """Learns a task (or several) from labelled examples.
 
         Args:
-            support_x: raw examples [support, *features] of one task,
+            support_x: raw examples (numbers, or texts as str or bytes,
+                whatever the model takes) [support, *features] of one task,
                 [tasks, support, *features], or a list of arrays [support,
                 *features] that differ in `support`, for a model that has
                 the signature `adapt_padded`.

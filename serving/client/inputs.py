@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from metazoo.checks import as_array, check_examples, check_labels, check_mask
+from metazoo.checks import as_array, check_labels, check_mask
 from metazoo.errors import EpisodeError
+from metazoo.serving.client.examples import as_strings, checked_examples
 from metazoo.serving.signatures import (
     SUPPORT_SIZE,
     SignatureInfo,
@@ -18,7 +19,6 @@ from metazoo.serving.signatures import (
 )
 
 Arrays = dict[str, np.ndarray]
-Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class SupportSet:
 
 
 def support_set(
-    support_x: Any, support_y: Any, support_mask: Any, shape: Shape
+    support_x: Any, support_y: Any, support_mask: Any, example: TensorInfo
 ) -> SupportSet:
     """Checks support sets and brings them to a leading tasks axis.
 
     Args:
-        support_x: [support, *shape], [tasks, support, *shape], or a list of
-            arrays [support, *shape] that differ in `support`.
+        support_x: [support, *features], [tasks, support, *features], or a
+            list of arrays [support, *features] that differ in `support`.
         support_y: integer labels, nested likewise.
         support_mask: booleans [support] or [tasks, support], False for
             examples to leave out; None for none of them.
-        shape: Shape of one example.
+        example: An input of the model, [tasks, examples, *features].
 
     Returns:
         The support sets.
@@ -60,14 +60,14 @@ def support_set(
     Raises:
         EpisodeError: An argument is malformed.
     """
-    if _is_ragged(support_x, len(shape) + 1):
+    if _is_ragged(support_x, len(example.shape or ()) - 1):
         if support_mask is not None:
             raise EpisodeError(
                 "support_mask is for arrays; tasks of different sizes in a "
                 "list need none."
             )
-        return _pad(_tasks(support_x, support_y, shape), False)
-    x, single = check_examples("support_x", support_x, shape)
+        return _pad(_tasks(support_x, support_y, example), False)
+    x, single = checked_examples("support_x", support_x, example)
     mask = check_mask("support_mask", support_mask, x.shape[:2])
     y = check_labels("support_y", support_y, x.shape[:2], None, mask)
     if mask.all():
@@ -92,7 +92,7 @@ def _is_ragged(support_x: Any, rank: int) -> bool:
 
 
 def _tasks(
-    support_x: Sequence[Any], support_y: Any, shape: Shape
+    support_x: Sequence[Any], support_y: Any, example: TensorInfo
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     if not isinstance(support_y, (list, tuple)) or (
         len(support_y) != len(support_x)
@@ -105,7 +105,7 @@ def _tasks(
     for index, (task_x, task_y) in enumerate(
         zip(support_x, support_y, strict=True)
     ):
-        x, _ = check_examples(f"support_x[{index}]", task_x, shape)
+        x, _ = checked_examples(f"support_x[{index}]", task_x, example)
         y = check_labels(f"support_y[{index}]", task_y, x.shape[:2], None)
         tasks.append((x[0], y[0]))
     return tasks
@@ -116,10 +116,13 @@ def _pad(
 ) -> SupportSet:
     sizes = np.array([len(y) for _, y in tasks], np.int32)
     leading = (len(tasks), int(sizes.max()))
-    support_x = np.zeros((*leading, *tasks[0][0].shape[1:]), np.float32)
+    first = tasks[0][0]
+    shape = (*leading, *first.shape[1:])
+    nothing = b"" if first.dtype == object else 0
+    support_x = np.full(shape, nothing, first.dtype)
     support_y = np.zeros(leading, np.int64)
     for index, (x, y) in enumerate(tasks):
-        _check_same_shape(index, x, tasks[0][0])
+        _check_same_shape(index, x, first)
         support_x[index, : len(y)] = x
         support_y[index, : len(y)] = y
     inputs: Arrays = {"support_x": support_x, "support_y": support_y}
@@ -164,9 +167,9 @@ def as_inputs(signature: SignatureInfo, values: Mapping[str, Any]) -> Arrays:
 
 
 def _as_input(info: TensorInfo, value: Any) -> np.ndarray:
-    array = as_array(info.name, value)
     if info.dtype == "string":
-        return array.astype(object) if array.dtype.kind in "SU" else array
+        return as_strings(info.name, value)
+    array = as_array(info.name, value)
     dtype = _numpy_dtype(info.dtype)
     if dtype is None or array.dtype.kind not in _CASTS.get(dtype.kind, ""):
         return array

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from metazoo.checks import check_examples
 from metazoo.errors import EpisodeError, ServingError
+from metazoo.serving.client.examples import checked_examples
 from metazoo.serving.client.inputs import (
     Arrays,
     SupportSet,
@@ -24,6 +24,7 @@ from metazoo.serving.signatures import (
     PREDICT,
     SUPPORT_SIZE,
     SignatureInfo,
+    TensorInfo,
 )
 from metazoo.serving.transports.base import ModelDescription
 
@@ -72,11 +73,11 @@ def adapt(
         EpisodeError: An argument is malformed.
         ServingError: The model has no such signature.
     """
-    shape = example_shape(model)
-    support = support_set(support_x, support_y, support_mask, shape)
+    example = example_info(model)
+    support = support_set(support_x, support_y, support_mask, example)
     inputs = dict(support.inputs)
     if query_x is not None:
-        inputs["query_x"], _ = check_examples("query_x", query_x, shape)
+        inputs["query_x"], _ = checked_examples("query_x", query_x, example)
     signature = find(model, _fitting(model, name, support))
     check_inputs(signature, inputs)
     return Request(signature, inputs, support.single, support.ways)
@@ -100,7 +101,7 @@ def predict(
         ServingError: The model has no such signature.
     """
     signature = find(model, PREDICT)
-    queries, _ = check_examples("query_x", query_x, example_shape(model))
+    queries, _ = checked_examples("query_x", query_x, example_info(model))
     arrays = {name: np.asarray(value) for name, value in state.items()}
     inputs = {**arrays, "query_x": queries}
     check_inputs(signature, inputs)
@@ -179,8 +180,8 @@ def find(model: ModelDescription, name: str) -> SignatureInfo:
     return model.signatures[name]
 
 
-def example_shape(model: ModelDescription) -> tuple[int | None, ...]:
-    """Shape of one example, such as (28, 28, 1).
+def example_info(model: ModelDescription) -> TensorInfo:
+    """The input that takes raw examples, [tasks, examples, *features].
 
     Args:
         model: What the server says of the model.
@@ -191,8 +192,9 @@ def example_shape(model: ModelDescription) -> tuple[int | None, ...]:
     for signature in model.signatures.values():
         for name in ("support_x", "query_x"):
             info = signature.inputs.get(name)
-            if info is not None and info.dtype != "string" and info.shape:
-                return info.shape[2:]
+            # Packed examples have no axis of their own.
+            if info is not None and len(info.shape or ()) > 1:
+                return info
     raise ServingError(
         "no signature of the model takes an episode; see signatures() and "
         "call()"
