@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from metazoo.plots.episode_picture import draw_episode
     from metazoo.plots.evaluation_plots import save_evaluation_plots
     from metazoo.plots.reliability_plot import plot_reliability
+    from metazoo.plots.sample_picture import plot_samples
     from metazoo.plots.style import save_figure
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "plot_clusters",
     "plot_confusion",
     "plot_reliability",
+    "plot_samples",
     "plot_shots_curve",
     "plot_ways_curve",
     "save_evaluation_plots",
@@ -39,6 +41,7 @@ __getattr__, __dir__ = _lazy(
         "episode_picture": "draw_episode",
         "evaluation_plots": "save_evaluation_plots",
         "reliability_plot": "plot_reliability",
+        "sample_picture": "plot_samples",
         "style": "save_figure",
     },
 )
