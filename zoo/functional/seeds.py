@@ -76,6 +76,24 @@ def advance_seeds(model: keras.Model) -> None:
             variable.assign(tf.convert_to_tensor(variable) + step)
 
 
+def step_seed(seed: tf.Tensor) -> tf.Tensor:
+    """The seed of a training step on this replica.
+
+    Replicas hold the same seed and must not hold the same noise.
+
+    Args:
+        seed: int [2], of the step.
+
+    Returns:
+        int32 [2].
+    """
+    context = tf.distribute.get_replica_context()
+    replica = 0 if context is None else context.replica_id_in_sync_group
+    return tf.random.experimental.stateless_fold_in(
+        tf.cast(seed, tf.int32), tf.cast(replica, tf.int32)
+    )
+
+
 def _fold(seed: tf.Tensor, task: tf.Tensor | int) -> tf.Tensor:
     folded = tf.random.experimental.stateless_fold_in(
         tf.cast(seed, tf.int64), tf.cast(task, tf.int64)

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import tensorflow as tf
 
+from metazoo.functional.seeds import step_seed
+
 
 class Noise(Protocol):
     """Where draws come from."""
@@ -52,12 +54,7 @@ class StepNoise:
             sample: False takes the mean of every distribution.
             dtype: of the draws.
         """
-        context = tf.distribute.get_replica_context()
-        replica = 0 if context is None else context.replica_id_in_sync_group
-        seed = tf.cast(seed, tf.int32)
-        fold_in = tf.random.experimental.stateless_fold_in
-        # Replicas hold the same seed and must not hold the same noise.
-        self._seed = fold_in(seed, tf.cast(replica, tf.int32))
+        self._seed = step_seed(seed)
         self._rate = rate
         self._sample = sample
         self._dtype = dtype
