@@ -232,6 +232,7 @@ class BandeVerbs(EmbeddingLearner):
         )
         with tf.control_dependencies(checks):
             support_y = tf.identity(support_y)
+            unlabeled_mask = tf.identity(unlabeled_mask)
         mask = support_y != -1
         support_x = only_real(support_x, mask)
         unlabeled_x = only_real(unlabeled_x, unlabeled_mask)
