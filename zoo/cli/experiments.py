@@ -66,7 +66,8 @@ def find_experiment(method: str, name: str) -> Experiment:
     Raises:
         MetazooError: there is no such method or experiment.
     """
-    from metazoo.registry import find_named, get_method
+    from metazoo.nearest import find_named
+    from metazoo.registry import get_method
 
     found = get_method(method).load_experiments()
     return find_named("experiment", method, found, name)

@@ -113,7 +113,8 @@ def find_recipe(method: str, name: str) -> Any:
     Raises:
         MetazooError: there is no such method or recipe.
     """
-    from metazoo.registry import find_named, get_method
+    from metazoo.nearest import find_named
+    from metazoo.registry import get_method
 
     recipes = get_method(method).load_recipes()
     return find_named("recipe", method, recipes, name)

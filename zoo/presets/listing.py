@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metazoo.errors import PresetError
+from metazoo.nearest import nearest_text
 from metazoo.presets.format import (
     FILE_NAMES,
     METADATA_NAME,
@@ -16,7 +17,7 @@ from metazoo.presets.format import (
     PresetMetadata,
     parse_json,
 )
-from metazoo.registry import MethodSpec, get_method, methods, nearest_text
+from metazoo.registry import MethodSpec, get_method, methods
 
 REMOTE_NAME = "remote.json"
 
