@@ -26,6 +26,8 @@ class MetaLearner(keras.Model):
         stochastic_adapt: adaptation takes a seed.
         fixed_ways: the number of classes is fixed when it is built.
         uses_unlabelled: adaptation takes unlabelled examples too.
+        tables: layers without variables whose look-up tables the endpoints
+            use; they are exported with them.
     """
 
     contract: ClassVar[str]
@@ -34,6 +36,7 @@ class MetaLearner(keras.Model):
     stochastic_adapt: bool = False
     fixed_ways: bool = False
     uses_unlabelled: bool = False
+    tables: tuple[keras.layers.Layer, ...] = ()
 
     def signatures(self) -> tuple[Signature, ...]:
         """Returns the endpoints to export, the default one first."""

@@ -57,6 +57,11 @@ class TextLearner(EpisodicLearner):
         return ()
 
     @property
+    def tables(self) -> tuple[keras.layers.Layer, ...]:  # type: ignore[override]
+        """The layer that holds the table of words."""
+        return (self.word_ids,)
+
+    @property
     def max_words(self) -> int:
         """Words of a text that are read."""
         return self.word_ids.max_words

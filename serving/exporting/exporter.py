@@ -48,7 +48,8 @@ def export(
     Args:
         learner: Offers `signatures()` and `example_episode(num_tasks, seed)`
             or `example_inputs(signature_name, num_tasks)`. The first
-            signature becomes `serving_default`.
+            signature becomes `serving_default`. Look-up tables that they
+            use belong to the layers in `tables`.
         directory: The model's base folder; versions are its children.
         version: Number of the version; None takes the next free one.
         warmup: Whether to store warm-up records (needs the `serving` extra).
@@ -109,6 +110,8 @@ def _write(
     # Endpoints only: tracking the model as well would store and restore
     # every variable twice.
     archive = keras.export.ExportArchive()
+    for layer in getattr(learner, "tables", ()):
+        archive.track(layer)
     try:
         for name, endpoint in chosen.items():
             specs = dict(endpoint.signature.inputs)
