@@ -5,9 +5,15 @@ from __future__ import annotations
 import functools
 
 import keras
+import numpy as np
 
 import metazoo
-from metazoo.data import EpisodeSampler, load_glyphs
+from metazoo.data import (
+    ClassDataset,
+    EpisodeSampler,
+    load_glyphs,
+    load_phrases,
+)
 from metazoo.data.episode import Episode
 from metazoo.recipe import EpisodicRecipe
 from metazoo.registry import get_method
@@ -20,9 +26,16 @@ EPISODIC = tuple(
 
 
 @functools.cache
-def glyphs():
-    """A small procedural data set."""
-    return load_glyphs("train", num_alphabets=1, num_characters=12)
+def small_data() -> dict[str, ClassDataset]:
+    """Procedural data sets by the name that tiny recipes use."""
+    glyphs = load_glyphs("train", num_alphabets=1, num_characters=12)
+    phrases = load_phrases("train", num_classes=12, num_examples=20)
+    return {data.name: data for data in (glyphs, phrases)}
+
+
+def data_of(method: str) -> ClassDataset:
+    """What a method's learner is tried on: drawings, or texts."""
+    return small_data()[tiny_recipe(method).dataset]
 
 
 def tiny_recipe(method: str) -> EpisodicRecipe:
@@ -35,7 +48,7 @@ def tiny_learner(method: str, seed: int = 0):
     """A fresh, seeded, compiled learner."""
     keras.utils.set_random_seed(seed)
     recipe = tiny_recipe(method)
-    learner = recipe.learner_for(glyphs())
+    learner = recipe.learner_for(data_of(method))
     learner.compile(
         optimizer=recipe.build_optimizer(), **recipe.compile_options()
     )
@@ -44,12 +57,24 @@ def tiny_learner(method: str, seed: int = 0):
 
 def sampler(method: str) -> EpisodeSampler:
     """Training episodes as the recipe wants them."""
-    return tiny_recipe(method).training_source(glyphs())
+    return tiny_recipe(method).training_source(data_of(method))
 
 
-def episode(num_tasks: int, ways: int = 3, shots: int = 2) -> Episode:
-    """Glyph tasks as NumPy arrays."""
+def episode(
+    method: str, num_tasks: int, ways: int = 3, shots: int = 2
+) -> Episode:
+    """Tasks of what the method takes, as NumPy arrays."""
     source = EpisodeSampler(
-        glyphs(), num_ways=ways, num_shots=shots, num_queries=2, seed=5
+        data_of(method),
+        num_ways=ways,
+        num_shots=shots,
+        num_queries=2,
+        seed=5,
     )
-    return source.tasks(0, num_tasks).map(lambda part: part.numpy())
+    return source.tasks(0, num_tasks).map(as_array)
+
+
+def as_array(part) -> np.ndarray:
+    """An array of numbers, or of texts of one width: files hold no objects."""
+    array = part.numpy()
+    return array.astype("S") if array.dtype == object else array

@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fresh_process
 from subjects import (
     EPISODIC,
+    data_of,
     episode,
-    glyphs,
     sampler,
     tiny_learner,
     tiny_recipe,
@@ -54,6 +54,9 @@ CHECKS = (
     "export_equals_python_without_library",
     "golden_outputs_match",
 )
+
+# What a masked-out example may hold.
+JUNK = {tf.float32: 200.0, tf.string: b"of which nobody knows"}
 
 every_method = pytest.mark.parametrize("method", EPISODIC)
 
@@ -89,7 +92,11 @@ def in_fresh_process(request, learners, root, store, code) -> Path:
     }
     for method in methods:
         (root / method).mkdir()
-        task = {k: v for k, v in episode(2)._asdict().items() if v is not None}
+        task = {
+            k: v
+            for k, v in episode(method, 2)._asdict().items()
+            if v is not None
+        }
         np.savez(root / method / "task.npz", **task)
         store(learners[method], root / method)
     fresh_process.run(code, root)
@@ -101,7 +108,7 @@ def presets(request, learners, tmp_path_factory):
     """Folder of the answers that presets gave in a fresh process."""
 
     def store(learner, folder):
-        learner.save_to_preset(folder / "preset", dataset="glyphs")
+        learner.save_to_preset(folder / "preset", dataset="examples")
 
     root = tmp_path_factory.mktemp("presets")
     code = fresh_process.LOAD_PRESET
@@ -127,6 +134,20 @@ def probabilities(learner, task: Episode, **changes) -> np.ndarray:
     return adapted.predict(task.query_x)
 
 
+def bad_values(x: np.ndarray, queries: np.ndarray):
+    """What is no support set, and what are no queries."""
+    if x.dtype.kind == "S":
+        empty, no_text = x.astype(object), x.astype(object)
+        empty[1], no_text[1] = b" ", b"\xff"
+        return (empty, no_text, np.zeros(len(x))), (
+            empty,
+            queries[:, None, None],
+        )
+    nan = x.copy()
+    nan[0, 0, 0, 0] = np.nan
+    return (x[..., 0], x[:, :20], nan, x.astype(str)), (queries[:, :5],)
+
+
 def logits_of(learner, task: Episode) -> np.ndarray:
     """Keras's call, eagerly: a copy used once is not worth a trace."""
     return learner(task.to_keras()[0]).numpy()
@@ -138,7 +159,7 @@ def test_config_round_trip(method, learners):
     copy = type(learner).from_config(learner.get_config())
     copy.set_weights(learner.get_weights())
     assert copy.get_config() == learner.get_config()
-    task = episode(1)
+    task = episode(method, 1)
     np.testing.assert_array_equal(
         logits_of(copy, task), logits_of(learner, task)
     )
@@ -148,7 +169,7 @@ def test_config_round_trip(method, learners):
 def test_keras_file_round_trip(method, learners, tmp_path):
     learners[method].save(tmp_path / "learner.keras")
     copy = keras.models.load_model(tmp_path / "learner.keras")
-    task = episode(1)
+    task = episode(method, 1)
     np.testing.assert_array_equal(
         logits_of(copy, task), logits_of(learners[method], task)
     )
@@ -162,14 +183,14 @@ def test_preset_round_trip_in_fresh_process(method, learners, presets):
     found = np.load(fresh_process.check(presets / method))
     np.testing.assert_allclose(
         found["probabilities"],
-        probabilities(learners[method], episode(2)),
+        probabilities(learners[method], episode(method, 2)),
         atol=1e-5,
     )
 
 
 @every_method
 def test_eager_graph_and_xla_agree(method, learners):
-    learner, task = learners[method], episode(2)
+    learner, task = learners[method], episode(method, 2)
     ways = learner.num_ways or 3
 
     def logits(support_x, support_y, support_mask, query_x):
@@ -177,13 +198,10 @@ def test_eager_graph_and_xla_agree(method, learners):
         return learner.logits_from_state(query_x, state)[..., :3]
 
     inputs = [
-        tf.constant(part)
-        for part in (
-            task.support_x,
-            task.support_y,
-            task.support_mask,
-            task.query_x,
-        )
+        learner.numeric(tf.constant(task.support_x)),
+        tf.constant(task.support_y),
+        tf.constant(task.support_mask),
+        learner.numeric(tf.constant(task.query_x)),
     ]
     eager = logits(*inputs)
     scale = np.abs(eager).max()
@@ -199,7 +217,7 @@ def test_eager_graph_and_xla_agree(method, learners):
 def test_one_trace_per_verb(method, learners):
     learner = learners[method]
     for tasks, ways, shots in ((1, 3, 2), (2, 2, 1), (3, 3, 3)):
-        probabilities(learner, episode(tasks, ways, shots))
+        probabilities(learner, episode(method, tasks, ways, shots))
     for verb in ("adapt", "predict"):
         assert learner._function(verb).experimental_get_tracing_count() == 1
 
@@ -208,13 +226,13 @@ def test_one_trace_per_verb(method, learners):
 def test_adapt_changes_no_variable(method, learners):
     learner = learners[method]
     before = [v.numpy().tobytes() for v in learner.variables]
-    probabilities(learner, episode(2))
+    probabilities(learner, episode(method, 2))
     assert [v.numpy().tobytes() for v in learner.variables] == before
 
 
 @every_method
 def test_adapt_repeats_itself(method, learners):
-    task = episode(2)
+    task = episode(method, 2)
     np.testing.assert_array_equal(
         probabilities(learners[method], task),
         probabilities(learners[method], task),
@@ -223,7 +241,7 @@ def test_adapt_repeats_itself(method, learners):
 
 @every_method
 def test_support_order_does_not_matter(method, learners):
-    task = episode(1)
+    task = episode(method, 1)
     order = np.random.default_rng(0).permutation(task.support_y.shape[1])
     np.testing.assert_allclose(
         probabilities(
@@ -239,7 +257,7 @@ def test_support_order_does_not_matter(method, learners):
 
 @every_method
 def test_transductive_trait_is_true(method, learners):
-    learner, task = learners[method], episode(1)
+    learner, task = learners[method], episode(method, 1)
     together = probabilities(learner, task)
     alone = probabilities(learner, task, query_x=task.query_x[:, :1])
     difference = np.abs(together[:, :1] - alone).max()
@@ -251,7 +269,7 @@ def test_transductive_trait_is_true(method, learners):
 
 @every_method
 def test_task_ignores_other_tasks(method, learners):
-    task = episode(3)
+    task = episode(method, 3)
     together = probabilities(learners[method], task)
     for i in range(3):
         one = task.map(lambda part, i=i: part[i : i + 1])
@@ -264,7 +282,7 @@ def test_task_ignores_other_tasks(method, learners):
 def test_ways_shots_and_tasks_vary(method, learners):
     learner = learners[method]
     for tasks, ways, shots in ((1, 2, 1), (2, 3, 4), (4, 5, 1)):
-        found = probabilities(learner, episode(tasks, ways, shots))
+        found = probabilities(learner, episode(method, tasks, ways, shots))
         columns = learner.num_ways or ways
         assert found.shape == (tasks, 2 * ways, columns)
         np.testing.assert_allclose(found.sum(-1), 1.0, atol=1e-5)
@@ -274,8 +292,8 @@ def test_ways_shots_and_tasks_vary(method, learners):
 
 @every_method
 def test_masked_padding_changes_nothing(method, learners):
-    learner, task = learners[method], episode(2)
-    junk = np.full_like(task.support_x[:, :4], 200.0)
+    learner, task = learners[method], episode(method, 2)
+    junk = np.full_like(task.support_x[:, :4], JUNK[learner.example_dtype])
     padded = probabilities(
         learner,
         task,
@@ -333,7 +351,7 @@ def test_resume_equals_uninterrupted(method, tmp_path):
 def test_state_stores_and_reloads(method, learners, tmp_path):
     from metazoo.adapted import load_state
 
-    learner, task = learners[method], episode(1)
+    learner, task = learners[method], episode(method, 1)
     adapted = learner.adapt(task.support_x[0], task.support_y[0])
     state, single = load_state(adapted.save(tmp_path / "state.npz"))
     again = learner.adapted(state, single).predict(task.query_x[0])
@@ -343,7 +361,7 @@ def test_state_stores_and_reloads(method, learners, tmp_path):
 
 @every_method
 def test_state_spec_tells_the_truth(method, learners):
-    learner, task = learners[method], episode(2)
+    learner, task = learners[method], episode(method, 2)
     state = learner.adapt(task.support_x, task.support_y).state
     assert set(state) == set(learner.state_spec())
     for name, spec in learner.state_spec().items():
@@ -355,30 +373,24 @@ def test_state_spec_tells_the_truth(method, learners):
 
 @every_method
 def test_bad_support_is_refused(method, learners):
-    learner, task = learners[method], episode(1)
+    learner, task = learners[method], episode(method, 1)
     x, y = task.support_x[0], task.support_y[0]
-    nan = x.copy()
-    nan[0, 0, 0, 0] = np.nan
-    for bad_x, bad_y, name in (
-        (x[..., 0], y, "support_x"),
-        (x[:, :20], y, "support_x"),
-        (nan, y, "support_x"),
-        (x[:0], y[:0], "support_x"),
-        (x.astype(str), y, "support_x"),
-        (x, y[:-1], "support_y"),
-        (x, y - 1, "support_y"),
-        (x, y.astype(float), "support_y"),
-    ):
+    bad_examples, bad_queries = bad_values(x, task.query_x[0])
+    bad_labels = (y[:-1], y - 1, y.astype(float))
+    cases = [(bad, y, "support_x") for bad in bad_examples]
+    cases += [(x, bad, "support_y") for bad in bad_labels]
+    for bad_x, bad_y, name in (*cases, (x[:0], y[:0], "support_x")):
         with pytest.raises(metazoo.EpisodeError, match=name):
             learner.adapt(bad_x, bad_y)
-    with pytest.raises(metazoo.EpisodeError, match="query_x"):
-        learner.adapt(x, y).predict(task.query_x[0][:, :5])
+    for bad in bad_queries:
+        with pytest.raises(metazoo.EpisodeError, match="query_x"):
+            learner.adapt(x, y).predict(bad)
 
 
 @every_method
 def test_export_equals_python_without_library(method, learners, exports):
     found = np.load(fresh_process.check(exports / method))
-    expected = probabilities(learners[method], episode(2))
+    expected = probabilities(learners[method], episode(method, 2))
     np.testing.assert_allclose(found["one"], expected, atol=1e-4)
     np.testing.assert_allclose(found["two"], expected, atol=1e-4)
 
@@ -408,4 +420,4 @@ def test_suite_runs_every_declared_check():
         (mark,) = here[f"test_{check}"].pytestmark
         assert mark.name == "parametrize", f"{check} may be skipped"
         assert mark.args == ("method", EPISODIC)
-    assert glyphs().num_classes and tiny_recipe(EPISODIC[0]).steps
+    assert data_of(EPISODIC[0]).num_classes and tiny_recipe(EPISODIC[0]).steps

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "contract"))
-from subjects import episode, sampler, tiny_learner
+from subjects import data_of, episode, sampler, tiny_learner
 
 
 def main(method: str) -> None:
@@ -22,8 +22,8 @@ def main(method: str) -> None:
     learner.fit(
         sampler(method).keras_dataset(2, steps=10), shuffle=False, verbose=0
     )
-    learner.save_to_preset(directory / "preset", dataset="glyphs")
-    task = episode(1)
+    learner.save_to_preset(directory / "preset", dataset=data_of(method).name)
+    task = episode(method, 1)
     adapted = learner.adapt(task.support_x, task.support_y)
     np.savez_compressed(
         directory / "outputs.npz",
