@@ -20,7 +20,8 @@ def draw_inputs(
         free: length of every other axis whose size is free.
 
     Returns:
-        Name to array: standard normal floats, integers 0 and 1, True.
+        Name to array: standard normal floats, integers 0 and 1, True, and
+        for strings the bytes of a few letters.
     """
     rng = np.random.default_rng(seed)
     arrays = {}
@@ -29,6 +30,9 @@ def draw_inputs(
         dtype = spec.dtype.as_numpy_dtype
         if spec.dtype.is_floating:
             value: np.ndarray = rng.standard_normal((num_tasks, *sizes))
+        elif spec.dtype == tf.string:
+            letters = rng.integers(97, 123, (num_tasks, *sizes, 5), np.uint8)
+            value = letters.view("S5")[..., 0]
         elif spec.dtype == tf.bool:
             value = np.ones((num_tasks, *sizes))
         else:
