@@ -73,7 +73,7 @@ def refuse_spoiled(cause: str, outputs: Mapping[str, np.ndarray]) -> None:
     """Refuses NaN: how a server answers a task it can't make sense of.
 
     Args:
-        cause: The argument that may be at fault.
+        cause: The arguments that may be at fault.
         outputs: Wire name -> array [tasks, ...].
 
     Raises:

@@ -147,7 +147,7 @@ class Client:
                 model, ADAPT, support_x, support_y, support_mask
             )
         )
-        refuse_spoiled("support_y", state)
+        refuse_spoiled("support_x or support_y", state)
         return RemoteAdapted(self, state, request.single, request.ways)
 
     def adapt_predict(
@@ -181,7 +181,7 @@ class Client:
                 model, name, support_x, support_y, support_mask, query_x
             )
         )
-        refuse_spoiled("support_y", outputs)
+        refuse_spoiled("support_x, support_y or query_x", outputs)
         outputs = trim_ways(request.signature, outputs, request.ways)
         return {k: v[0] if request.single else v for k, v in outputs.items()}
 
@@ -257,7 +257,7 @@ class Client:
         _, outputs = self._ask(
             lambda model: requests.predict(model, query_x, state)
         )
-        refuse_spoiled("state", outputs)
+        refuse_spoiled("query_x or state", outputs)
         return outputs
 
     def call(self, signature_name: str, /, **arrays: Any) -> Arrays:
