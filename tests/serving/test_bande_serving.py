@@ -34,7 +34,8 @@ def learner():
 @pytest.fixture(scope="module")
 def server(learner, tmp_path_factory):
     base = tmp_path_factory.mktemp("served") / "bande"
-    export(learner, base, warmup=False, checks=("session",))
+    # Other tests have the variants and all checks.
+    export(learner, base, warmup=False, variants=(), checks=("session",))
     with EmbeddedServer({"bande": base}, port=0, rest_port=0) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""LEO over the wire: feature vectors, draws by seed, the limit of support."""
+"""LEO over the wire: vectors and images, draws by seed, states, bad input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import metazoo
-from metazoo.layers import features
+from metazoo.layers import conv4, features
 from metazoo.serving import Client, EmbeddedServer, export
 
 SIZE = 12
@@ -16,22 +16,62 @@ SIZE = 12
 @pytest.fixture(scope="module")
 def learner():
     keras.utils.set_random_seed(0)
-    return metazoo.LEO(features(SIZE), latent_size=4)
+    return metazoo.LEO(
+        features(SIZE), latent_size=4, latent_steps=2, weight_steps=2
+    )
 
 
 @pytest.fixture(scope="module")
-def server(learner, tmp_path_factory):
-    base = tmp_path_factory.mktemp("served") / "leo"
-    export(learner, base)
-    with EmbeddedServer({"leo": base}, port=0, rest_port=0) as running:
+def image_learner():
+    """The raw-image variant: backbone and fixed ways in the graph."""
+    keras.utils.set_random_seed(1)
+    backbone = conv4((16, 16, 1), filters=8, rescaling=(1 / 255, 0.0))
+    return metazoo.LEO(
+        backbone,
+        num_ways=3,
+        latent_size=4,
+        latent_steps=2,
+        weight_steps=2,
+        value_range=(0, 255),
+    )
+
+
+@pytest.fixture(scope="module")
+def server(learner, image_learner, tmp_path_factory):
+    root = tmp_path_factory.mktemp("served")
+    models = {"leo": root / "leo", "leo_images": root / "leo_images"}
+    checks = ("session",)
+    export(learner, models["leo"], warmup=False, checks=checks)
+    # Bytes and padding are tested on the other model.
+    export(
+        image_learner,
+        models["leo_images"],
+        warmup=False,
+        variants=(),
+        checks=checks,
+    )
+    with EmbeddedServer(models, port=0, rest_port=0) as running:
         yield running
 
 
 @pytest.fixture(params=["grpc", "rest"])
-def client(request, server):
-    port = server.port if request.param == "grpc" else server.rest_port
-    with Client(f"127.0.0.1:{port}", "leo", request.param) as opened:
-        yield opened
+def connect(request, server):
+    """A function that opens a client of a model."""
+    opened = []
+
+    def to(model):
+        port = server.port if request.param == "grpc" else server.rest_port
+        opened.append(Client(f"127.0.0.1:{port}", model, request.param))
+        return opened[-1]
+
+    yield to
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def client(connect):
+    return connect("leo")
 
 
 def task(ways: int, shots: int, queries: int = 4):
@@ -90,3 +130,119 @@ def test_faulty_task_spoils_only_itself(client, learner):
     np.testing.assert_allclose(found["probabilities"][0], expected, atol=1e-5)
     assert np.isnan(found["probabilities"][1]).all()
     assert (found["classes"][1] == -1).all()
+
+
+def pictures(count, seed):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, 16, 16, 1)).astype(np.float32)
+
+
+def test_served_images_equal_the_learner(image_learner, connect):
+    client = connect("leo_images")
+    support_x, query_x = pictures(6, 0), pictures(4, 1)
+    labels = np.repeat(np.arange(3), 2)
+    expected = image_learner.adapt(support_x, labels)
+    adapted = client.adapt(support_x, labels)
+    once = client.adapt_predict(support_x, labels, query_x)
+    assert client.example_shape == (16, 16, 1)
+    for name, value in expected.state.items():
+        np.testing.assert_allclose(adapted.state[name], value, atol=1e-4)
+    answer = expected.predict(query_x)
+    np.testing.assert_allclose(once["probabilities"], answer, atol=1e-4)
+    np.testing.assert_allclose(adapted.predict(query_x), answer, atol=1e-4)
+    seed = np.array([[4, 5]], np.int32)
+    drawn = client.call(
+        "adapt_sample",
+        support_x=support_x[None],
+        support_y=labels[None],
+        seed=seed,
+    )
+    here = image_learner.adapt_sample(support_x, labels, seed[0]).state
+    for name, value in here.items():
+        np.testing.assert_allclose(drawn[name], value, atol=1e-4)
+
+
+@pytest.mark.parametrize("verb", ["adapt", "adapt_sample"])
+def test_stored_state_predicts_later_there_and_here(
+    learner, client, connect, tmp_path, verb
+):
+    support_x, labels, query_x = task(3, 2)
+    inputs = {"support_x": support_x[None], "support_y": labels[None]}
+    if verb == "adapt_sample":
+        inputs["seed"] = np.array([[4, 5]], np.int32)
+    state = client.call(verb, **inputs)
+    path = client.adapted(state).save(tmp_path / "state.npz")
+    wanted = learner.adapted(state).predict(query_x)
+    found = connect("leo").load_adapted(path).predict(query_x)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    if verb == "adapt":
+        own = learner.adapt(support_x, labels).predict(query_x)
+        np.testing.assert_allclose(found, own, atol=1e-5)
+
+
+def test_one_class_alone_is_certain(client):
+    support_x, labels, query_x = task(1, 3)
+    found = client.adapt_predict(support_x, labels, query_x)
+    np.testing.assert_allclose(found["probabilities"], np.ones((4, 1)))
+
+
+def test_class_beyond_fixed_ways_is_refused_by_name(connect):
+    client = connect("leo_images")
+    with pytest.raises(metazoo.EpisodeError, match="support_y"):
+        client.adapt(pictures(4, 0), np.arange(4))
+
+
+def call_sample(client, **changes):
+    support_x, labels, _ = task(3, 2)
+    inputs = {
+        "support_x": support_x[None],
+        "support_y": labels[None],
+        "seed": np.array([[4, 5]], np.int32),
+    }
+    return client.call("adapt_sample", **{**inputs, **changes})
+
+
+MISFITS = {
+    "width": ("support_x", np.ones((1, 6, SIZE + 1), np.float32)),
+    "rank": ("support_x", np.ones((1, 6, SIZE, 1), np.float32)),
+    "no_example": ("support_x", np.ones((1, 0, SIZE), np.float32)),
+    "labels": ("support_y", np.zeros((1, 5), int)),
+    "seed_of_one": ("seed", np.array([[4]], np.int32)),
+    "seed_rank": ("seed", np.array([4, 5], np.int32)),
+    "seed_dtype": ("seed", np.array([[4.5, 5.5]])),
+    "seed_too_large": ("seed", np.array([[2**40, 5]])),
+    "too_many": ("support_x", np.ones((1, 513, SIZE), np.float32)),
+}
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_misfit_of_a_draw_is_refused_by_name(client, case):
+    name, value = MISFITS[case]
+    changes = {name: value}
+    if case == "too_many":
+        changes["support_y"] = np.zeros((1, 513), int)
+    with pytest.raises(metazoo.MetazooError, match=name):
+        call_sample(client, **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("support_x", np.nan), ("support_y", -1)]
+)
+def test_faulty_draw_is_told_and_refused_as_a_state(client, name, value):
+    support_x, labels, query_x = task(3, 2)
+    broken = {"support_x": support_x[None], "support_y": labels[None]}[name]
+    broken = broken.copy()
+    broken[0, 0] = value
+    state = call_sample(client, **{name: broken})
+    assert np.isnan(state["weights"]).all()
+    with pytest.raises(metazoo.EpisodeError, match=r"state .* tasks \[0\]"):
+        client.predict_state(query_x[None], state)
+
+
+@pytest.mark.parametrize("verb", ["adapt", "adapt_predict"])
+def test_not_a_number_is_refused_before_it_is_sent(client, verb):
+    support_x, labels, query_x = task(3, 2)
+    support_x[0, 0] = np.nan
+    more = [query_x] if verb == "adapt_predict" else []
+    with pytest.raises(metazoo.EpisodeError, match="support_x holds NaN"):
+        getattr(client, verb)(support_x, labels, *more)
