@@ -10,9 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.backbone_checks import check_backbone
-from metazoo.checks import (
-    check_ways,
-)
+from metazoo.checks import check_at_most, check_ways
 from metazoo.data.episode import Episode
 from metazoo.episodic_verbs import EpisodicVerbs
 from metazoo.errors import EpisodeError
@@ -161,7 +159,8 @@ class EpisodicLearner(EpisodicVerbs):
             episode: what Keras was given.
 
         Raises:
-            EpisodeError: a static shape does not fit.
+            EpisodeError: a static shape does not fit, or tells of more
+                support than `max_support`.
         """
         if episode.unlabelled and not self.uses_unlabelled:
             raise EpisodeError(
@@ -178,6 +177,9 @@ class EpisodicLearner(EpisodicVerbs):
                     f"{name} has shape {shape}; expected [tasks, examples, "
                     f"{', '.join(map(str, self.example_shape))}]."
                 )
+        count = episode.support_x.shape[1]
+        if count is not None:
+            check_at_most("support_x", count, self.max_support)
         for name in (
             "support_y",
             "support_mask",
