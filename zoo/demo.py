@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -253,16 +253,17 @@ def _serve(
     """Adapts and predicts over both transports; differences from local."""
     from metazoo.serving import Client, EmbeddedServer
 
-    found = {}
+    found: dict[str, tuple[float, float]] = {}
     with EmbeddedServer({MODEL_NAME: folder}, port=0, rest_port=0) as server:
         say(
             f"Serving on 127.0.0.1: gRPC {server.port}, REST "
             f"{server.rest_port}."
         )
-        for transport, port in (
-            ("grpc", server.port),
-            ("rest", server.rest_port),
-        ):
+        ports: dict[Literal["grpc", "rest"], int | None] = {
+            "grpc": server.port,
+            "rest": server.rest_port,
+        }
+        for transport, port in ports.items():
             address = f"127.0.0.1:{port}"
             with Client(address, MODEL_NAME, transport) as client:
                 found[transport] = _ask(client, task, adapted, transport, say)

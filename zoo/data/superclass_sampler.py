@@ -145,7 +145,9 @@ class SuperClassSampler(SeededSampler):
         if self.num_ways is None:
             drawn, labels = self._draw_classes(group_keys, class_keys)
         else:
-            drawn, labels = self._draw_groups(group_keys, class_keys)
+            drawn, labels = self._draw_groups(
+                group_keys, class_keys, self.num_ways
+            )
         example_keys = tf.reshape(
             example_keys, [-1, self.num_drawn, self.data.max_examples]
         )
@@ -164,18 +166,18 @@ class SuperClassSampler(SeededSampler):
         return drawn, tf.cast(labels, tf.int64)
 
     def _draw_groups(
-        self, group_keys: tf.Tensor, class_keys: tf.Tensor
+        self, group_keys: tf.Tensor, class_keys: tf.Tensor, num_ways: int
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Super-classes, then classes of each."""
         usable = group_keys[:, : self._members.shape[0]]
-        groups = tf.math.top_k(usable, self.num_ways).indices
+        groups = tf.math.top_k(usable, num_ways).indices
         members = tf.gather(self._members, groups)
         keys = tf.gather(class_keys, tf.maximum(members, 0), batch_dims=1)
         keys = tf.where(members < 0, ABSENT, keys)
         places = tf.math.top_k(keys, self.num_subclasses).indices
         drawn = tf.gather(members, places, batch_dims=2)
         drawn = tf.reshape(drawn, [-1, self.num_drawn])
-        labels = labels_in_order(group_keys.shape[0], self.num_ways)
+        labels = labels_in_order(group_keys.shape[0], num_ways)
         return drawn, tf.repeat(labels, self.num_subclasses, axis=1)
 
 

@@ -65,7 +65,7 @@ def many_way_cells(scale: Scale) -> list[Cell]:
 
 
 def _among_all(shots: int) -> Claim:
-    labels = {"ways": "all", "shots": shots}
+    labels: dict[str, str | int] = {"ways": "all", "shots": shots}
     return Claim(
         f"among all classes, {shots}-shot, clusters are not behind means",
         {**labels, "mode": "bande"},
