@@ -50,11 +50,10 @@ class RestFrontend:
             address, options.rest_port or 0, "REST", "--rest-port"
         )
         self.port = self._socket.getsockname()[1]
-        self._pools = [
-            ThreadPoolExecutor(options.rest_threads, "rest"),
-            ThreadPoolExecutor(OTHER_THREADS, "rest-other"),
-        ]
-        app = RestApp(core, options, *self._pools, in_flight)
+        runs = ThreadPoolExecutor(options.rest_threads, "rest")
+        others = ThreadPoolExecutor(OTHER_THREADS, "rest-other")
+        self._pools = [runs, others]
+        app = RestApp(core, options, runs, others, in_flight)
         self._server = uvicorn.Server(_uvicorn_config(app, options))
         self._thread = threading.Thread(
             target=self._server.run,
