@@ -1,4 +1,4 @@
-"""`metazoo adapt`: folders of images in, predictions out."""
+"""`metazoo adapt`: folders of images or texts in, predictions out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metazoo.cli.asking import add_chunk, chunks_of, predict_parts
-from metazoo.cli.images import query_files, read_support
+from metazoo.cli.examples import noun_of, query_places, read_support
 from metazoo.cli.options import add_preset, load_learner
 from metazoo.cli.output import say
 from metazoo.cli.remote import add_server, connect, example_shape
@@ -15,7 +15,7 @@ from metazoo.cli.reporting import add_report, report
 from metazoo.cli.states import save_state
 from metazoo.errors import MetazooError
 
-HELP = "learn classes from a folder of images and label other images"
+HELP = "learn classes from a folder of images or texts and label others"
 EXAMPLE = (
     "metazoo adapt --preset protonet_conv4_omniglot --support characters/ "
     "--queries unknown/ --output state.npz"
@@ -29,12 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--support",
         required=True,
         metavar="FOLDER",
-        help="folder with one folder of images for each class",
+        help="folder with one folder of images for each class; for texts, "
+        "with a file CLASS.txt of one text a line",
     )
     parser.add_argument(
         "--queries",
         metavar="FOLDER",
-        help="folder of images to label, or one image",
+        help="folder of images to label, or one image; for texts, a file "
+        "of one text a line, or a folder of such files",
     )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="store the state as .npz"
@@ -59,10 +61,10 @@ def run(args: argparse.Namespace) -> Any:
 
 def _adapt(args: argparse.Namespace, learner: Any, shape: Any) -> Any:
     support = read_support(args.support, shape)
-    parts = _parts(args)
+    parts = _parts(args, shape)
     adapted = learner.adapt(support.x, support.y)
     names = support.class_names
-    say(f"learned {len(names)} classes from {len(support.y)} images")
+    say(f"learned {len(names)} classes from {len(support.y)} {noun_of(shape)}")
     if args.output:
         save_state(adapted, names, args.output, args.preset)
         say(f"state stored in {args.output}")
@@ -71,12 +73,13 @@ def _adapt(args: argparse.Namespace, learner: Any, shape: Any) -> Any:
     return report(args, names, rows, more)
 
 
-def _parts(args: argparse.Namespace) -> list[Any]:
+def _parts(args: argparse.Namespace, shape: Any) -> list[Any]:
     if not args.queries:
         return []
-    files = query_files(args.queries)
+    places = query_places(args.queries, shape)
     # Here nothing bounds a request, and a transductive learner sees all.
-    return chunks_of(files, args.chunk if args.server else len(files))
+    chunk = args.chunk if args.server else len(places)
+    return chunks_of(places, chunk, noun_of(shape))
 
 
 def _where(args: argparse.Namespace) -> dict[str, Any]:

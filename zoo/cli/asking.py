@@ -1,13 +1,13 @@
-"""Predicts the images of a folder, a part at a time."""
+"""Predicts what lies in a folder, a part at a time."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from metazoo.cli.images import predictions, read_files
+from metazoo.cli.examples import read_places
+from metazoo.cli.images import predictions
 from metazoo.cli.options import positive
 from metazoo.cli.output import ProgressBar, say
 
@@ -19,31 +19,34 @@ def add_chunk(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=256,
         metavar="N",
-        help="most images of one request to a server (256)",
+        help="most images or texts of one request to a server (256)",
     )
 
 
-def chunks_of(files: Sequence[Path], chunk: int) -> list[Sequence[Path]]:
-    """Divides files into parts, and says so if there are several.
+def chunks_of(
+    places: Sequence[Any], chunk: int, noun: str = "images"
+) -> list[Sequence[Any]]:
+    """Divides what is to be labelled, and says so if parts are several.
 
     Args:
-        files: the images.
-        chunk: most files of a part.
+        places: what `query_places` listed.
+        chunk: most places of a part.
+        noun: what they are.
 
     Returns:
         The parts, in order.
     """
-    parts = [files[i : i + chunk] for i in range(0, len(files), chunk)]
+    parts = [places[i : i + chunk] for i in range(0, len(places), chunk)]
     if len(parts) > 1:
         say(
-            f"{len(files)} images in {len(parts)} requests; a transductive "
+            f"{len(places)} {noun} in {len(parts)} requests; a transductive "
             f"model sees the {chunk} of one request together"
         )
     return parts
 
 
 def predict_parts(
-    parts: Sequence[Sequence[Path]],
+    parts: Sequence[Sequence[Any]],
     shape: Sequence[int | None],
     predict: Callable[[Any], Any],
     class_names: Sequence[str],
@@ -53,9 +56,9 @@ def predict_parts(
 
     Args:
         parts: what `chunks_of` gave.
-        shape: (height, width, channels) of the model.
-        predict: from images float32 [query, *shape] to probabilities
-            [query, ways].
+        shape: of one example of the model.
+        predict: from examples [query, *shape] to probabilities [query,
+            ways].
         class_names: a name for each label.
         top: how many classes to name.
 
@@ -65,7 +68,7 @@ def predict_parts(
     bar = ProgressBar("predicting")
     total, rows = sum(map(len, parts)), []
     for part in parts:
-        queries = read_files(part, shape)
+        queries = read_places(part, shape)
         rows += predictions(queries, predict(queries.x), class_names, top)
         bar(len(rows), total)
     return rows

@@ -1,4 +1,4 @@
-"""Folders of images as support sets and queries."""
+"""Folders of images as support sets and queries; predictions as rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Shape = Sequence[int | None]
 
 @dataclass(frozen=True)
 class Support:
-    """Labelled examples: float32 `x`, int64 `y`, a name for each label."""
+    """Labelled examples: `x`, int64 `y`, a name for each label."""
 
     x: np.ndarray
     y: np.ndarray
@@ -26,10 +26,10 @@ class Support:
 
 @dataclass(frozen=True)
 class Queries:
-    """Unlabelled examples: float32 `x` and the files they came from."""
+    """Unlabelled examples, and the files (or lines) they came from."""
 
     x: np.ndarray
-    files: tuple[Path, ...]
+    files: tuple[Any, ...]
 
 
 def read_support(folder: str | Path, example_shape: Shape) -> Support:
@@ -188,7 +188,7 @@ def predictions(
 
 
 def _prediction(
-    file: Path, row: list[float], class_names: Sequence[str], top: int
+    file: Any, row: list[float], class_names: Sequence[str], top: int
 ) -> dict[str, Any]:
     named = list(zip(class_names, row, strict=False))
     # The sort is stable: of equals the lower label comes first.

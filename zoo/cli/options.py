@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 DATASETS = (
     "glyphs, omniglot, mini_imagenet, subspace, embeddings:FOLDER, cifar10, "
     "npz:PATH (images [class, example, height, width(, channels)] uint8, "
-    "0 = ink), folder:PATH or tfds:NAME"
+    "0 = ink), folder:PATH or tfds:NAME; of texts: phrases, clinc150, "
+    "huffpost, reuters or texts:PATH (CLASS.txt, one text a line)"
 )
 
 
@@ -71,7 +72,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--split",
         default="test",
-        help="classes to use (test); npz: and folder: are used whole",
+        help="classes to use (test); npz:, folder: and texts: are used whole",
     )
     parser.add_argument(
         "--protocol",
@@ -121,7 +122,7 @@ def load_data(args: argparse.Namespace, learner: Any) -> ClassDataset:
     if args.protocol:
         options["protocol"] = args.protocol
     split = args.split
-    if args.dataset.startswith(("npz:", "folder:")):
+    if args.dataset.startswith(("npz:", "folder:", "texts:")):
         split = "all"
     return load_dataset(args.dataset, args.data_dir, split, **options)
 

@@ -1,4 +1,4 @@
-"""`metazoo predict`: labels images with a served model."""
+"""`metazoo predict`: labels images or texts with a served model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metazoo.cli.asking import add_chunk, chunks_of, predict_parts
-from metazoo.cli.images import query_files, read_support
+from metazoo.cli.examples import noun_of, query_places, read_support
 from metazoo.cli.remote import add_server, connect, example_shape
 from metazoo.cli.reporting import add_report, report
 from metazoo.cli.states import load_served
@@ -16,7 +16,7 @@ from metazoo.cli.states import load_served
 if TYPE_CHECKING:
     from metazoo.serving import Client
 
-HELP = "label images with a model on a server"
+HELP = "label images or texts with a model on a server"
 EXAMPLE = (
     "metazoo predict --server 127.0.0.1:8500 --model pn "
     "--support characters/ --queries unknown/"
@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--support",
         metavar="FOLDER",
-        help="folder with one folder of images for each class",
+        help="folder with one folder of images for each class; for texts, "
+        "with a file CLASS.txt of one text a line",
     )
     source.add_argument(
         "--state",
@@ -44,7 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--queries",
         required=True,
         metavar="FOLDER",
-        help="folder of images to label, or one image",
+        help="folder of images to label, or one image; for texts, a file "
+        "of one text a line, or a folder of such files",
     )
     add_chunk(parser)
     add_report(parser)
@@ -53,9 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Any:
     """Asks the server: with a support set, or with a state."""
-    parts = chunks_of(query_files(args.queries), args.chunk)
     with connect(args) as client:
         shape = example_shape(client)
+        places = query_places(args.queries, shape)
+        parts = chunks_of(places, args.chunk, noun_of(shape))
         if args.state:
             adapted, names = load_served(client, args.state)
             predict: Predict = adapted.predict
@@ -71,8 +74,8 @@ def _from_support(
 ) -> tuple[Names, Predict]:
     support = read_support(args.support, shape)
 
-    def at_once(images: Any) -> Any:
-        answer = client.adapt_predict(support.x, support.y, images)
+    def at_once(examples: Any) -> Any:
+        answer = client.adapt_predict(support.x, support.y, examples)
         return answer["probabilities"]
 
     two_steps = {"adapt", "predict"} <= set(client.signatures())
