@@ -1,0 +1,241 @@
+"""ATAML where a text may carry several labels of its task, or none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from metazoo.checks import as_array, check_mask, check_ways
+from metazoo.data.episode import Episode
+from metazoo.episodic_serving import MAX_SERVED_WAYS
+from metazoo.errors import EpisodeError
+from metazoo.faults import spoil_all
+from metazoo.guards import require, require_equal
+from metazoo.methods.ataml.ataml_inner import Support, mean_over_texts
+from metazoo.methods.ataml.ataml_model import ATAML
+from metazoo.signature import Signature
+
+THRESHOLD = 0.5
+
+
+@keras.saving.register_keras_serializable(package="metazoo")
+class MultiLabelATAML(ATAML):
+    """`ATAML` with elementwise sigmoids (Jiang et al. 2018, section 4).
+
+    `support_y` is float32 [tasks, support, ways] of zeros and ones, and so
+    is `query_y`. The loss is the sigmoid cross entropy, mean over the labels
+    of a text. Predictions carry `labels`, bool [tasks, query, ways]: where
+    the probability is above 0.5; `classes` is the most probable label.
+
+    Args:
+        backbone: as for `ATAML`.
+        vocabulary: as for `ATAML`.
+        **kwargs: as for `ATAML`.
+    """
+
+    predictions = (*ATAML.predictions, "labels")
+    wire_docs = {
+        **ATAML.wire_docs,
+        "support_y": "0 or 1 for each label; [tasks, support, ways]",
+        "labels": "probability above 0.5; [tasks, query, ways]; False in a "
+        "faulty task",
+    }
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """As `EpisodicLearner.compile`, with accuracy over all labels."""
+        if metrics is None and weighted_metrics is None:
+            weighted_metrics = [
+                keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)
+            ]
+        super().compile(optimizer, loss, metrics, weighted_metrics, **kwargs)
+
+    def check_ranks(self, episode: Episode) -> None:
+        """Refuses labels that are not [tasks, examples, ways].
+
+        Raises:
+            EpisodeError: they are not.
+        """
+        for name in ("support", "query"):
+            y = getattr(episode, f"{name}_y")
+            x = getattr(episode, f"{name}_x")
+            if y is not None and not y.shape.is_compatible_with(
+                [*x.shape[:2], self.num_ways]
+            ):
+                raise EpisodeError(
+                    f"{name}_y has shape {y.shape}; expected [tasks, "
+                    f"examples, {self.num_ways or 'ways'}]."
+                )
+
+    def ways_of(self, support_y: tf.Tensor, support_mask: tf.Tensor) -> Any:
+        """Number of columns: fixed, or that of the labels."""
+        return self.num_ways or support_y.shape[-1] or tf.shape(support_y)[-1]
+
+    def support_of(
+        self,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        support_mask: tf.Tensor,
+        num_ways: Any,
+        seed: tf.Tensor | None = None,
+    ) -> Support:
+        """As in `ATAML`; columns beyond the task's labels are absent."""
+        dtype = self.variable_dtype
+        missing = num_ways - tf.shape(support_y)[-1]
+        targets = tf.pad(
+            tf.cast(support_y, dtype), [[0, 0], [0, 0], [0, missing]]
+        )
+        present = tf.sequence_mask(tf.shape(support_y)[-1], num_ways, dtype)
+        return Support(
+            self.numeric(support_x),
+            targets,
+            tf.cast(support_mask, dtype),
+            tf.tile(present[None], [tf.shape(support_y)[0], 1]),
+            seed,
+        )
+
+    def text_losses(
+        self, targets: tf.Tensor, logits: tf.Tensor, support: Support
+    ) -> tf.Tensor:
+        """Loss of each text: sigmoid cross entropy, mean over its labels."""
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+        # An absent column's loss is zero, for its logit is.
+        count = tf.reduce_sum(support.class_mask, -1)[:, None]
+        return tf.reduce_sum(losses, -1) / count
+
+    def query_loss(self, episode: Episode, logits: tf.Tensor) -> tf.Tensor:
+        """Mean loss of real queries: the compiled one, or the sigmoid's."""
+        logits = tf.cast(logits, self.logits_dtype)
+        mask = tf.cast(episode.query_mask, logits.dtype)
+        custom = getattr(self, "_query_loss", None)
+        if custom is not None:
+            return custom(episode.query_y, logits, sample_weight=mask)
+        targets = tf.cast(episode.query_y, logits.dtype)
+        losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
+        means = mean_over_texts(tf.reduce_mean(losses, -1), mask)
+        return tf.reduce_mean(means)
+
+    def outputs_of(self, logits: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Predictions with a sigmoid for each label."""
+        outputs = super().outputs_of(logits)
+        shares = tf.sigmoid(outputs["logits"])
+        return {
+            **outputs,
+            "probabilities": shares,
+            "labels": shares > THRESHOLD,
+        }
+
+    # The boundaries: Python, and the wire.
+
+    def _checked_support(
+        self, support_x: Any, support_y: Any, support_mask: Any, num_ways: Any
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, bool]:
+        x, single = self.checked_examples("support_x", support_x)
+        mask = check_mask("support_mask", support_mask, x.shape[:2])
+        y = as_array("support_y", support_y)
+        y = y[None] if y.ndim == 2 and len(x) == 1 else y
+        if y.ndim != 3 or y.shape[:2] != x.shape[:2] or y.shape[-1] < 1:
+            raise EpisodeError(
+                f"support_y has shape {y.shape}; expected "
+                f"{(*x.shape[:2], 'ways')}, one column a label."
+            )
+        if y.dtype.kind not in "buif" or not np.isin(y, (0, 1)).all():
+            raise EpisodeError("support_y must hold zeros and ones.")
+        ways = check_ways(num_ways, self.num_ways) or y.shape[-1]
+        if y.shape[-1] > ways:
+            raise EpisodeError(
+                f"support_y has {y.shape[-1]} columns; this model tells "
+                f"{ways} labels apart."
+            )
+        return x, y.astype(np.float32), mask, ways, single
+
+    def _label_spec(self) -> tf.TensorSpec:
+        return tf.TensorSpec([None, None, None], tf.float32, "support_y")
+
+    def _trace(self, verb: str) -> Any:
+        made = super()._trace(verb)
+        if verb == "predict":
+            return made
+        x, _, *rest = made.input_signature
+        return tf.function(
+            made.python_function,
+            input_signature=(x, self._label_spec(), *rest),
+        )
+
+    def signatures(self) -> tuple[Signature, ...]:
+        """Those of `ATAML`, with a column of `support_y` for each label."""
+        return tuple(self._with_labels(one) for one in super().signatures())
+
+    def _with_labels(self, signature: Signature) -> Signature:
+        inputs = dict(signature.inputs)
+        if "support_y" in inputs:
+            inputs["support_y"] = self._label_spec()
+        return Signature(
+            signature.name,
+            inputs,
+            signature.fn,
+            signature.outputs,
+            signature.doc,
+            signature.docs,
+        )
+
+    def example_episode(self, num_tasks: int, seed: int = 0) -> Episode:
+        """A random valid episode; texts have two labels or one."""
+        episode = super().example_episode(num_tasks, seed)
+        ways = self.num_ways or 3
+
+        def many(labels: np.ndarray) -> np.ndarray:
+            one = np.eye(ways, dtype=np.float32)
+            return np.maximum(one[labels], one[(labels + 1) % ways])
+
+        return episode._replace(
+            support_y=many(episode.support_y), query_y=many(episode.query_y)
+        )
+
+    def _serve_verb(
+        self,
+        verb: str,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        support_mask: tf.Tensor | None,
+        *more: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Runs a verb that learns from support, faulty tasks kept apart."""
+        ways = tf.shape(support_y)[-1]
+        most = self.num_ways or MAX_SERVED_WAYS
+        checks = [
+            require_equal(
+                [tf.shape(support_x)[1], tf.shape(support_y)[1]],
+                ["support_x", "support_y"],
+                "support_y holds another number of examples than support_x:",
+            ),
+            require(
+                (ways > 0) & (ways <= most),
+                f"support_y must have 1 to {most} columns:",
+                ways,
+            ),
+        ]
+        with tf.control_dependencies(checks):
+            support_y = tf.identity(support_y)
+        odd = (support_y != 0) & (support_y != 1)
+        wrong = tf.reduce_any(odd, [1, 2]) | self.faulty_tasks(support_x)
+        labels = tf.where(wrong[:, None, None], 0.0, support_y)
+        mask = tf.ones(tf.shape(support_y)[:2], tf.bool)
+        state = self._function(verb)(support_x, labels, mask, ways, *more)
+        return spoil_all(state, wrong)
+
+    def _serve_predict(
+        self, query_x: tf.Tensor, **state: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        outputs = super()._serve_predict(query_x, **state)
+        # NaN is not above the threshold.
+        return {**outputs, "labels": outputs["probabilities"] > THRESHOLD}

@@ -1,0 +1,110 @@
+"""Recipes of ATAML and of the paper's other variants."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from metazoo.text_recipe import TextRecipe
+
+if TYPE_CHECKING:
+    from metazoo.data import ClassDataset
+    from metazoo.methods.ataml.ataml_model import ATAML
+
+
+@dataclass(frozen=True)
+class ATAMLRecipe(TextRecipe):
+    """Hyper-parameters of ATAML. The paper states few of them.
+
+    Attributes:
+        attention: "softmax", "linear" or "mean"; see `ATAML`.
+        adapts: "task" or "all"; see `ATAML`.
+        head: "columns" or "tiled"; see `ATAML`.
+        inner_steps: gradient steps in training.
+        inner_learning_rate: beta_T in the paper.
+        predict_steps: gradient steps of `adapt`.
+        first_order: leave out second derivatives.
+        train_attention: whether the initial attention is trained.
+    """
+
+    num_tasks: int = 4
+    global_clipnorm: float | None = 10.0
+    attention: str = "softmax"
+    adapts: str = "task"
+    head: str = "columns"
+    inner_steps: int = 5
+    inner_learning_rate: float = 0.5
+    predict_steps: int = 10
+    first_order: bool = False
+    train_attention: bool = True
+
+    def learner_for(self, data: ClassDataset) -> ATAML:
+        """Builds an untrained `ATAML` that knows the words of some texts.
+
+        Args:
+            data: the training classes.
+        """
+        from metazoo.methods.ataml.ataml_model import ATAML
+
+        vocabulary = self.vocabulary_of(data)
+        return ATAML(
+            self.text_backbone(vocabulary),
+            vocabulary.words,
+            max_words=self.max_words,
+            num_ways=self.num_ways if self.head == "columns" else None,
+            attention=self.attention,
+            adapts=self.adapts,
+            head=self.head,
+            inner_steps=self.inner_steps,
+            inner_learning_rate=self.inner_learning_rate,
+            predict_steps=self.predict_steps,
+            first_order=self.first_order,
+            train_attention=self.train_attention,
+            name="ataml",
+        )
+
+    def tiny(self, **changes: Any) -> Self:
+        """A few small steps on made-up phrases, for tests.
+
+        Args:
+            **changes: further fields to change.
+        """
+        small = {"inner_steps": 2, "predict_steps": 2}
+        return super().tiny(**{**small, **changes})
+
+
+# As in the paper where it says so: GloVe's vectors of 300 entries, dropout
+# of one half; channels, queries and steps are this project's.
+PAPER = {
+    "filters": 300,
+    "dropout": 0.5,
+    "num_queries": 15,
+    "steps": 15000,
+    "vocabulary_size": 20000,
+    "min_count": 2,
+    "word_vectors": "glove.6B.300d.txt",
+}
+# Two CPU cores: fewer channels and queries, and vectors made of the training
+# texts, since those of GloVe must be fetched.
+_TWO_CORES = ATAMLRecipe(num_queries=5, steps=1500)
+_SETS = {
+    "clinc150": {"dataset": "clinc150"},
+    "huffpost": {"dataset": "huffpost"},
+    "reuters": {"dataset": "reuters"},
+}
+# Words that are read of an article; of the rest, all.
+_WORDS = {("", "reuters"): 100, ("paper_", "reuters"): 200}
+
+RECIPES = {
+    f"{scale}{name}_5way_{shots}shot": base.replace(
+        **fields,
+        num_shots=shots,
+        max_words=_WORDS.get((scale, name), base.max_words),
+    )
+    for scale, base in (
+        ("", _TWO_CORES),
+        ("paper_", ATAMLRecipe(**PAPER, keep_best=True)),
+    )
+    for name, fields in _SETS.items()
+    for shots in (1, 5)
+}
