@@ -31,6 +31,21 @@ def test_rows_hold_the_examples_of_used_clusters(channels):
     assert figure._suptitle.get_text() == "mine"
 
 
+def test_many_clusters_stand_in_columns():
+    count = 30
+    found = {
+        "images": np.zeros((count, 8, 8, 1)),
+        "embeddings": np.arange(count * 2.0).reshape(count, 2),
+        "means": np.zeros((count, 2)),
+        "assignment": np.arange(count),
+    }
+    rows = plot_clusters(**found).axes[1]
+    assert len(rows.images) == count
+    corners = {tuple(image.get_extent()) for image in rows.images}
+    assert len(corners) == count
+    assert len({left for left, *_ in corners}) == 3
+
+
 def test_one_example_is_drawn():
     one = {k: v[:1] for k, v in arrays().items()}
     assert len(plot_clusters(**one).axes[1].images) == 1

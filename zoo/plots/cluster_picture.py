@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MAX_SHOWN = 10
+# Clusters below each other, and examples shown of clusters in one, two or
+# more columns of them.
+_MAX_ROWS = 13
+_SHOWN = (10, 5, 3)
+# Room for a cluster's size, left of its examples.
+_LABEL = 1.6
 
 
 def plot_clusters(
@@ -57,8 +62,10 @@ def plot_clusters(
     _check(images, embeddings, means, assignment)
     order = np.argsort(-np.bincount(assignment, minlength=len(means)))
     shown = [c for c in order if (assignment == c).any()]
-    figure = new_figure(11.0, max(4.0, 0.62 * len(shown) + 1.2))
+    rows = min(len(shown), _MAX_ROWS)
+    figure = new_figure(11.0, max(4.0, 0.42 * rows + 1.0))
     grid = figure.add_gridspec(1, 2, width_ratios=(1.15, 1.0), wspace=0.08)
+    figure.subplots_adjust(left=0.04, right=0.98, bottom=0.07, top=0.9)
     pictures = _as_pictures(images, value_range)
     _map(new_axes(figure, grid[0]), pictures, embeddings, means, assignment)
     _rows(new_axes(figure, grid[1]), pictures, assignment, shown)
@@ -135,6 +142,11 @@ def _map(
             },
         )
         axes.add_artist(box)
+    # Colours repeat: lines tell which mean an example belongs to.
+    for point, cluster in zip(points, assignment, strict=True):
+        ends = np.stack([point, centres[cluster]])
+        colour = class_colour(int(cluster))
+        axes.plot(*ends.T, color=colour, linewidth=0.8, zorder=1)
     used = np.unique(assignment)
     axes.scatter(
         centres[used, 0],
@@ -162,28 +174,46 @@ def _rows(
     assignment: np.ndarray,
     shown: Sequence[int],
 ) -> None:
-    for row, cluster in enumerate(shown):
+    """Examples of each cluster, in as many columns of clusters as needed."""
+    columns = -(-len(shown) // _MAX_ROWS)
+    rows = -(-len(shown) // columns)
+    examples = _SHOWN[min(columns, len(_SHOWN)) - 1]
+    for place, cluster in enumerate(shown):
+        column, row = divmod(place, rows)
         members = np.flatnonzero(assignment == cluster)
-        for column, member in enumerate(members[:_MAX_SHOWN]):
-            axes.imshow(
-                pictures[member],
-                extent=(column, column + 0.9, -row - 0.9, -row),
-                interpolation="bilinear",
-            )
-        more = len(members) - _MAX_SHOWN
-        axes.text(
-            -0.25,
-            -row - 0.45,
-            f"{len(members)}" if more <= 0 else f"{len(members)} (+{more})",
-            ha="right",
-            va="center",
-            color=class_colour(int(cluster)),
-            weight="bold",
-        )
-    axes.set_xlim(-1.6, _MAX_SHOWN)
-    axes.set_ylim(-len(shown), 0.2)
+        left = column * (examples + _LABEL)
+        _row(axes, pictures, members, (left, -row), examples)
+        axes.texts[-1].set_color(class_colour(int(cluster)))
+    axes.set_xlim(-_LABEL, columns * (examples + _LABEL) - _LABEL)
+    axes.set_ylim(-rows, 0.2)
     axes.grid(False)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines["bottom"].set_visible(False)
     axes.set_xlabel("examples of each cluster", color=MUTED)
+
+
+def _row(
+    axes: Axes,
+    pictures: np.ndarray,
+    members: np.ndarray,
+    corner: tuple[float, float],
+    examples: int,
+) -> None:
+    """The first examples of a cluster, right of its size."""
+    left, top = corner
+    for number, member in enumerate(members[:examples]):
+        axes.imshow(
+            pictures[member],
+            extent=(left + number, left + number + 0.9, top - 0.9, top),
+            interpolation="bilinear",
+        )
+    more = len(members) - examples
+    axes.text(
+        left - 0.25,
+        top - 0.45,
+        f"{len(members)}" if more <= 0 else f"{len(members)} (+{more})",
+        ha="right",
+        va="center",
+        weight="bold",
+    )
