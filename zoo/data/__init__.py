@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
+    from metazoo.data.alphabet_sampler import AlphabetSampler
     from metazoo.data.cifar10 import load_cifar10
     from metazoo.data.class_dataset import ClassDataset, from_arrays
     from metazoo.data.episode import Episode
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from metazoo.data.tfds import from_tfds
 
 __all__ = [
+    "AlphabetSampler",
     "ClassDataset",
     "Episode",
     "EpisodeSampler",
@@ -62,6 +64,7 @@ __all__ = [
 __getattr__, __dir__ = _lazy(
     __name__,
     {
+        "alphabet_sampler": "AlphabetSampler",
         "cifar10": "load_cifar10",
         "class_dataset": "ClassDataset from_arrays",
         "episode": "Episode",
