@@ -91,7 +91,7 @@ def test_groups_in_blocks_equal_those_of_all_points(seen, monkeypatch):
         free = points(40, 2, labelled=False)
         sigma = tf.math.log(1.0)
         lam, passes = tf.fill([2], 20.0), tf.constant([1, 3])
-        return unsupervised(free, lam, passes, Sigmas(sigma, sigma))
+        return unsupervised(free, lam, passes, sigma)
 
     parts, chosen = grouped()
     few = len(seen)

@@ -155,31 +155,32 @@ def infer(
 
 
 def unsupervised(
-    points: Points, lam: tf.Tensor, num_passes: tf.Tensor, sigmas: Sigmas
+    points: Points, lam: tf.Tensor, num_passes: tf.Tensor, log_sigma: tf.Tensor
 ) -> tuple[Clusters, tf.Tensor]:
     """Clusters points without any label.
 
     One cluster at the first point; then passes of births, soft shares and
-    means.
+    means. All clusters have one variance: a narrower one would take the
+    points of wider ones, however far they are.
 
     Args:
         points: the points; labels are not looked at.
         lam: float [tasks], the threshold.
         num_passes: int32 [tasks].
-        sigmas: log variances; the first cluster has that of a class's.
+        log_sigma: log variance of every cluster, scalar.
 
     Returns:
         The compacted clusters, and the cluster of each point, int32
         [tasks, points]; -1 for padding.
     """
     points = detached(points._replace(y=tf.zeros_like(points.y) + UNLABELED))
-    sigmas = detached(sigmas)
+    log_sigma = tf.stop_gradient(log_sigma)
     first = tf.argmax(tf.cast(points.mask, tf.int32), 1)
     some = tf.reduce_any(points.mask, 1, keepdims=True)
     start = Clusters(
         mu=tf.gather(points.h, first, batch_dims=1)[:, None],
         label=tf.where(some, UNLABELED, EMPTY),
-        log_sigma=tf.zeros_like(lam)[:, None] + sigmas.labelled,
+        log_sigma=tf.zeros_like(lam)[:, None] + log_sigma,
         mass=tf.zeros_like(lam)[:, None],
     )
     choice = tf.zeros_like(points.y)
@@ -188,7 +189,7 @@ def unsupervised(
         goes_on = (i < num_passes)[:, None]
         born = unlabelled_births(clusters, points, lam, in_blocks=True)
         born &= goes_on
-        clusters = with_points(clusters, points, born, sigmas.unlabelled)
+        clusters = with_points(clusters, points, born, log_sigma)
         clusters = compacted(clusters)
         moved = means_in_blocks(clusters, points, hard=False, fixed=None)
         best = _places(points, clusters, moved.label != EMPTY)

@@ -160,7 +160,8 @@ class BandeVerbs(EmbeddingLearner):
         self, x: tf.Tensor, mask: tf.Tensor, lam: tf.Tensor, passes: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         points = Points(self.embed(x), tf.zeros_like(mask, tf.int32), mask)
-        clusters, assignment = unsupervised(points, lam, passes, self.sigmas())
+        sigma = self.sigmas().labelled
+        clusters, assignment = unsupervised(points, lam, passes, sigma)
         return {
             "assignment": assignment,
             "mu": clusters.mu,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from metazoo.experiments import Bench
 
 _CLASSES = (10, 100, 200)
-_THRESHOLDS = (1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
+_THRESHOLDS = (5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0)
 
 
 def measure_clustering(
