@@ -423,11 +423,16 @@ def recipe_table(spec: MethodSpec) -> str:
         A Markdown table with a column for each recipe.
     """
     recipes = spec.load_recipes()
-    fields = [f.name for f in dataclasses.fields(next(iter(recipes.values())))]
+    # Recipes of one method may be of several classes.
+    fields = dict.fromkeys(
+        field.name
+        for recipe in recipes.values()
+        for field in dataclasses.fields(recipe)
+    )
     rows = [
         [
             f"`{field}`",
-            *(_plain(getattr(recipe, field)) for recipe in recipes.values()),
+            *(_plain(getattr(r, field, "–")) for r in recipes.values()),
         ]
         for field in fields
     ]

@@ -35,6 +35,20 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 TEST_SEED = 0
 TEST_QUERIES = 15
 
+# Features of a Conv4 net that classifies training characters.
+OMNIGLOT = LEORecipe(
+    dataset="omniglot",
+    split="background",
+    features_preset="simpleshot_conv4_omniglot",
+    keep_features=True,
+    num_ways=20,
+    num_shots=1,
+    num_queries=5,
+    steps=2000,
+    outer_learning_rate=1e-3,
+    dropout=0.3,
+    keep_best=False,
+)
 SYNTHETIC = LEORecipe(
     dataset="subspace",
     num_ways=5,
@@ -83,7 +97,7 @@ def measure(
     result = evaluate(
         learner,
         data,
-        num_ways=5,
+        num_ways=recipe.num_ways,
         num_shots=shots,
         num_queries=min(TEST_QUERIES, data.min_examples - shots),
         episodes=bench.scale.episodes,
@@ -95,7 +109,11 @@ def measure(
     if not hasattr(learner, "inner_report"):
         return found
     sampler = EpisodeSampler(
-        data, num_ways=5, num_shots=shots, num_queries=1, seed=TEST_SEED
+        data,
+        num_ways=recipe.num_ways,
+        num_shots=shots,
+        num_queries=1,
+        seed=TEST_SEED,
     )
     report = learner.inner_report(sampler.tasks(0, 100))
     found.append(Measurement.of("latent_shift", report["shift"].numpy(), data))
@@ -137,10 +155,15 @@ def nearest_mean_in_subspace(bench: Bench, learner: Any) -> list[Measurement]:
     return [Measurement.of("accuracy", right.mean(-1), data)]
 
 
-def _cells(base: LEORecipe, shots: Sequence[int], scale: Scale) -> list[Cell]:
+def _cells(
+    base: LEORecipe,
+    shots: Sequence[int],
+    scale: Scale,
+    variants: Sequence[str] = tuple(VARIANTS),
+) -> list[Cell]:
     cells = []
     for count in shots:
-        for variant in VARIANTS:
+        for variant in variants:
             for seed in scale.seeds:
                 recipe = variant_recipe(
                     base.replace(num_shots=count, seed=seed, **scale.changes),
@@ -186,6 +209,15 @@ def mini_imagenet_cells(scale: Scale) -> list[Cell]:
     return cells
 
 
+def omniglot_cells(scale: Scale) -> list[Cell]:
+    """LEO and Meta-SGD on features of characters, 20-way 1-shot.
+
+    Args:
+        scale: how much to do.
+    """
+    return _cells(OMNIGLOT, (1,), scale, ("meta_sgd", "leo"))
+
+
 def _ahead(doc: str, other: str, shots: int, least: float) -> Claim:
     return Claim(
         doc,
@@ -209,6 +241,11 @@ _MINI_CLAIMS = tuple(
     )
 )
 
+# Both are near the ceiling of the features.
+_OMNIGLOT_CLAIMS = (
+    _ahead("LEO is not behind Meta-SGD, 20-way", "meta_sgd", 1, -0.005),
+)
+
 EXPERIMENTS = {
     "synthetic": Experiment(
         "a learned low-rank code filters a nuisance that diagonal step sizes "
@@ -229,5 +266,14 @@ EXPERIMENTS = {
             "tiny": Scale(seeds=(0,), episodes=20, changes={"steps": 20}),
         },
         _MINI_CLAIMS,
+    ),
+    "omniglot": Experiment(
+        "LEO beside Meta-SGD on features of characters, 20-way 1-shot",
+        omniglot_cells,
+        {
+            "two_cores": Scale(episodes=600),
+            "tiny": Scale(seeds=(0,), episodes=20, changes={"steps": 20}),
+        },
+        _OMNIGLOT_CLAIMS,
     ),
 }

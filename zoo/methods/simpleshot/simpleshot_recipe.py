@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.supervised_recipe import SupervisedRecipe
+from metazoo.supervised_recipe import SupervisedConv4Recipe, SupervisedRecipe
 
 if TYPE_CHECKING:
     import keras
@@ -67,5 +67,20 @@ RECIPES = {
         num_queries=15,
         steps=12000,
         label_smoothing=0.1,
+    ),
+    # Turned characters are classes of their own: 964 x 4.
+    "omniglot": SupervisedConv4Recipe(
+        dataset="omniglot",
+        split="background",
+        rotations=True,
+        num_classes=3856,
+        num_ways=20,
+        num_shots=1,
+        num_queries=5,
+        steps=4000,
+        augment=False,
+        label_smoothing=0.1,
+        rescaling=(-1 / 255, 1.0),
+        keep_best=False,
     ),
 }
