@@ -336,9 +336,11 @@ def _experiment_head(found: Mapping[str, Any]) -> str:
     rows = found["rows"]
     seeds = sorted({row["seed"] for row in rows})
     data = sorted({f"{row['dataset']}/{row['split']}" for row in rows})
+    changed = ", ".join(f"{k}={v}" for k, v in found["changes"].items())
+    changes = f" ({changed})" if changed else ""
     return (
         f"**{found['experiment']}**: {found['doc']}. Scale "
-        f"`{found['scale']}`, {len(seeds)} seed(s), "
+        f"`{found['scale']}`{changes}, {len(seeds)} seed(s), "
         f"{max(row['episodes'] for row in rows)} episodes or fewer of each, "
         f"on {', '.join(data)}; {rows[0]['cpu']}, {rows[0]['cores']} cores. "
         "Mean ± 95 % interval over episodes (± over the seeds' means, by "

@@ -51,7 +51,8 @@ def run_experiment(
             one's key.
 
     Returns:
-        What `results.json` holds: `rows` (a measurement each), `summary`
+        What `results.json` holds: `changes` (recipe fields that the scale
+        changes), `rows` (a measurement each), `summary`
         (over seeds), `claims` (see `judge`) and `pictures` (name to what it
         shows).
 
@@ -74,7 +75,9 @@ def run_experiment(
         if progress is not None:
             progress(number, len(cells), cell.key)
         done.append(_measured(cell, bench))
-        found = _write(experiment, output, done, dict(names or {}), pictures)
+        found = _write(
+            experiment, scale, output, done, dict(names or {}), pictures
+        )
     _draw(pictures, bench)
     if progress is not None:
         progress(len(cells), len(cells), "")
@@ -161,15 +164,19 @@ def _check_identity(
 
 def _write(
     experiment: Experiment,
+    scale: Scale,
     output: Path,
     done: Sequence[Mapping[str, Any]],
     names: dict[str, Any],
     pictures: Sequence[Picture],
 ) -> dict[str, Any]:
+    from metazoo.trainers.checkpoint import as_json
+
     rows = flat_rows(done, names)
     found = {
         **names,
         "doc": experiment.doc,
+        "changes": as_json(dict(scale.changes)),
         "rows": rows,
         "summary": summarise(done),
         "claims": judge(experiment.claims, done),

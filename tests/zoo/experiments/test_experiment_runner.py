@@ -64,6 +64,7 @@ def test_rows_and_summary_are_written(experiment, tmp_path):
     assert first["ci95"] == pytest.approx(0.1 / math.sqrt(2))
     assert first["seeds_ci95"] == 0
     assert found["claims"] == []
+    assert found["changes"] == {}
     assert first["episodes"] == 6
 
 
