@@ -44,7 +44,7 @@ class RecipeRun:
     """Trains a recipe in a folder; only the chief worker writes there.
 
     Attributes:
-        recipe: what is trained.
+        recipe: what is trained, told the presets of its stages.
         data: its training classes.
         trainer: the loop, with the learner.
         output: folder of the run.
@@ -57,6 +57,7 @@ class RecipeRun:
         data_dir: str | os.PathLike[str] | None = None,
         strategy: str | tf.distribute.Strategy | None = None,
         checkpoint_every: int = STEPS_PER_EPOCH,
+        presets: Mapping[str, str] | None = None,
     ) -> None:
         """Reads the data and builds the learner, from the recipe's seed.
 
@@ -66,12 +67,14 @@ class RecipeRun:
             data_dir: folder of the data set, where it needs one.
             strategy: as for `Trainer`.
             checkpoint_every: steps between checkpoints.
+            presets: folder of each stage's preset, by the stage's name.
         """
-        self.recipe = recipe
+        self._stated = recipe
+        self.recipe = recipe.with_presets(presets) if presets else recipe
         self.output = Path(output)
         self._data_dir = None if data_dir is None else os.fspath(data_dir)
         keras.utils.set_random_seed(recipe.seed)
-        self.data = recipe.load_dataset(self._data_dir)
+        self.data = self.recipe.load_dataset(self._data_dir)
         self.trainer = Trainer(
             self._build,
             strategy=strategy,
@@ -82,8 +85,11 @@ class RecipeRun:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Every field of the recipe, in JSON types."""
-        return as_json(dataclasses.asdict(self.recipe))
+        """Every field of the recipe as it was given, in JSON types.
+
+        Folders of stages are left out: a run may be moved.
+        """
+        return as_json(dataclasses.asdict(self._stated))
 
     @property
     def is_chief(self) -> bool:

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from metazoo.trainers.recipe_run import STEPS_PER_EPOCH, RecipeRun
+from metazoo.trainers.stages import finished_stages
 
 if TYPE_CHECKING:
     from metazoo.recipe import EpisodicRecipe
@@ -29,22 +30,25 @@ def train_recipe(
     checkpoint_every: int = STEPS_PER_EPOCH,
     validation_steps: int = 12,
     verbose: str | int = "auto",
+    stage_presets: Mapping[str, str] | None = None,
 ) -> Path:
-    """Trains a learner and writes it as a preset.
+    """Trains a learner, its stages before it, and writes it as a preset.
 
     Step s uses the tasks s * num_tasks onwards of the recipe's seed. Written
     to `output_dir`: `log.csv` (a row every 500 steps), `checkpoints/`, and
     when training ends `recipe.json`, `model.keras` and `preset/`.
     Called again after it was killed, it goes on from the last checkpoint;
     for the same bits as without the kill, call `deterministic` first.
+    A recipe with stages leaves a folder of the same kind for each in
+    `stages/`; a stage that is done is not repeated.
 
     Args:
         recipe: what to train.
         output_dir: folder of the run.
         data_dir: folder of the data set, where it needs one.
         resume: False refuses a folder that holds checkpoints.
-        callbacks: more Keras callbacks.
-        strategy: as for `Trainer`.
+        callbacks: more Keras callbacks; stages get none.
+        strategy: as for `Trainer`; stages can't have several workers.
         overrides: recipe fields to change.
         metadata: more fields of the preset's metadata, such as `preset`,
             its name.
@@ -53,17 +57,38 @@ def train_recipe(
             classes, of 10 tasks for each replica; 0 for none. A data set
             that has no splits ("folder:", "npz:", "texts:") gets none.
         verbose: as in Keras.
+        stage_presets: presets to take for stages, by name, instead of
+            training them here.
 
     Returns:
         The preset directory.
 
     Raises:
-        RecipeError: an override is no field of the recipe.
+        RecipeError: an override is no field of the recipe, or it has no
+            stage of a given name.
         CheckpointError: the folder holds another run.
         DataError: the data set can't be read.
     """
     if overrides:
         recipe = recipe.replace(**overrides)
-    run = RecipeRun(recipe, output_dir, data_dir, strategy, checkpoint_every)
+
+    def train_stage(stage: EpisodicRecipe, folder: Path) -> Path:
+        return train_recipe(
+            stage,
+            folder,
+            data_dir,
+            resume=resume,
+            strategy=strategy,
+            checkpoint_every=checkpoint_every,
+            validation_steps=validation_steps,
+            verbose=verbose,
+        )
+
+    presets = finished_stages(
+        recipe, output_dir, train_stage, stage_presets or {}, resume
+    )
+    run = RecipeRun(
+        recipe, output_dir, data_dir, strategy, checkpoint_every, presets
+    )
     run.fit(callbacks, validation_steps, verbose=verbose, resume=resume)
     return run.publish(metadata or {})

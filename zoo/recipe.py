@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -172,6 +172,26 @@ class EpisodicRecipe:
     def compile_options(self) -> dict[str, Any]:
         """Arguments of the learner's `compile` besides the optimizer."""
         return {}
+
+    def stages(self) -> Mapping[str, EpisodicRecipe]:
+        """Recipes to train before this one, by a name in snake case.
+
+        None needs another of them; a stage may have stages of its own.
+        By default there are none.
+        """
+        return {}
+
+    def with_presets(self, presets: Mapping[str, str]) -> Self:
+        """This recipe, told what its stages left.
+
+        Data, learner and training source are then this copy's.
+
+        Args:
+            presets: name of each stage to the folder of its preset.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has stages and no with_presets."
+        )
 
     def published(self, learner: EpisodicLearner) -> EpisodicLearner:
         """What the preset holds: by default the learner as it was trained.

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metazoo.errors import MetazooError
 from metazoo.experiments.experiment import Scale, Training
 
 if TYPE_CHECKING:
@@ -75,33 +72,27 @@ class Bench:
 
     def _trained(self, training: Training) -> Any:
         from metazoo.presets import from_preset
+
+        return from_preset(str(self._preset(training)))
+
+    def _preset(self, training: Training) -> Path:
+        """Folder of a preset; trains what is missing."""
         from metazoo.trainers import train_recipe
+        from metazoo.trainers.stages import finished_preset
 
         folder = self.output / MODELS_NAME / training.name
-        preset = folder / "preset"
-        if preset.is_dir():
-            _check_recipe(folder / "recipe.json", training)
-        else:
-            train_recipe(
-                training.recipe,
-                folder,
-                self.data_dir,
-                metadata={"preset": training.name},
-                validation_steps=0,
-                verbose=0,
-            )
-        return from_preset(str(preset))
-
-
-def _check_recipe(path: Path, training: Training) -> None:
-    from metazoo.trainers.checkpoint import as_json
-
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    wanted = as_json(dataclasses.asdict(training.recipe))
-    names = sorted(set(stored) | set(wanted))
-    changed = [n for n in names if stored.get(n) != wanted.get(n)]
-    if changed:
-        raise MetazooError(
-            f"{path.parent} holds a model trained by another recipe: the "
-            f"fields {changed} differ. Use another folder, or remove it."
+        found = finished_preset(training.recipe, folder)
+        if found is not None:
+            return found
+        return train_recipe(
+            training.recipe,
+            folder,
+            self.data_dir,
+            metadata={"preset": training.name},
+            validation_steps=0,
+            verbose=0,
+            stage_presets={
+                name: str(self._preset(stage))
+                for name, stage in training.stages
+            },
         )

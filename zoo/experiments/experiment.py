@@ -92,10 +92,14 @@ class Training:
     Attributes:
         name: folder of the run below `models/`.
         recipe: what to train; `train_recipe` does it.
+        stages: pairs of a stage of the recipe and the model to take for it;
+            several trainings may share one. Stages without a pair are
+            trained with the recipe.
     """
 
     name: str
     recipe: EpisodicRecipe
+    stages: tuple[tuple[str, Training], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuses a name that can't be a folder and a preset.
