@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from metazoo.layers.binarize import Binarize
+from metazoo.layers.conditional_batch_normalization import (
+    ConditionalBatchNormalization,
+)
 from metazoo.layers.conv4 import conv4
 from metazoo.layers.exact import (
     require_exact,
@@ -21,6 +24,7 @@ from metazoo.layers.word_ids import WordIds
 
 __all__ = [
     "Binarize",
+    "ConditionalBatchNormalization",
     "ExactBatchNormalization",
     "ExactGroupNormalization",
     "ExactLayerNormalization",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from metazoo.layers.conditional_batch_normalization import (
+    ConditionalBatchNormalization,
+)
 from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.exact_group_normalization import ExactGroupNormalization
 
-NORMALIZATIONS = ("batch", "layer", "group", "none")
+NORMALIZATIONS = ("batch", "conditional", "layer", "group", "none")
 _MAX_GROUPS = 32
 
 
@@ -37,7 +40,9 @@ def normalize(x: Any, normalization: str, name: str) -> Any:
 
     Args:
         x: `[examples, height, width, channels]`, symbolic.
-        normalization: `"batch"`, `"layer"`, `"group"` or `"none"`.
+        normalization: `"batch"`, `"conditional"` (batch normalisation that
+            may be modulated for each example), `"layer"`, `"group"` or
+            `"none"`.
         name: Name of the layer.
 
     Returns:
@@ -49,6 +54,8 @@ def normalize(x: Any, normalization: str, name: str) -> Any:
     check_choice("normalization", normalization, NORMALIZATIONS)
     if normalization == "batch":
         return ExactBatchNormalization(name=name)(x)
+    if normalization == "conditional":
+        return ConditionalBatchNormalization(name=name)(x)
     if normalization == "layer":
         return ExactGroupNormalization(groups=1, name=name)(x)
     if normalization == "group":
