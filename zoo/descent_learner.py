@@ -26,7 +26,8 @@ class DescentLearner(InnerLoopLearner):
         head: "columns", "shared" or "none"; see `InnerLoopLearner`.
         inner_steps: gradient steps in training.
         inner_learning_rate: step size.
-        predict_steps: gradient steps of `adapt`; by default `inner_steps`.
+        predict_steps: gradient steps of `adapt`, 0 for none; by default
+            `inner_steps`.
         **kwargs: as for `InnerLoopLearner`.
 
     Attributes:
@@ -47,7 +48,7 @@ class DescentLearner(InnerLoopLearner):
         **kwargs: Any,
     ) -> None:
         check_count("inner_steps", inner_steps)
-        if predict_steps is not None:
+        if predict_steps is not None and predict_steps != 0:
             check_count("predict_steps", predict_steps)
         super().__init__(backbone, num_ways, head=head, **kwargs)
         self.inner_steps = inner_steps
@@ -62,7 +63,9 @@ class DescentLearner(InnerLoopLearner):
         class_mask: tf.Tensor,
     ) -> list[tf.Tensor]:
         """Full-batch gradient descent; see `InnerLoopLearner`."""
-        steps = self.predict_steps or self.inner_steps
+        steps = self.predict_steps
+        if steps is None:
+            steps = self.inner_steps
         rate = self.inner_learning_rate
 
         def loss(weights: list[tf.Tensor]) -> tf.Tensor:

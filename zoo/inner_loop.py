@@ -20,7 +20,7 @@ from metazoo.support_moments import (
     with_moments,
 )
 
-HEADS = ("columns", "shared", "none")
+HEADS = ("columns", "shared", "zero", "none")
 NORMALIZATIONS = ("transductive", "support", "moving")
 
 
@@ -32,6 +32,9 @@ class InnerLoopLearner(EpisodicLearner):
     `fast_variables`) and the mask of its classes; with statistics of the
     support set, these too (`moment_00`, ...).
 
+    A method may compute something of each example once, before the inner
+    steps: it overrides `prepared` and `fast_model`.
+
     Args:
         backbone: Keras model from one example to features [features], or to
             logits when `head` is "none".
@@ -39,8 +42,9 @@ class InnerLoopLearner(EpisodicLearner):
             the backbone for "none".
         head: "columns" meta-learns one column of the linear head per class
             (fixed ways); "shared" meta-learns a single column that every
-            class starts from (any ways); "none" takes the backbone's output
-            as logits.
+            class starts from (any ways); "zero" meta-learns none: every
+            task starts with columns of zeros (any ways); "none" takes the
+            backbone's output as logits.
         normalization: "transductive" normalises every call with the
             statistics of its own examples, so that a query's answer depends
             on the other queries of its task; "support" adapts likewise, and
@@ -90,20 +94,43 @@ class InnerLoopLearner(EpisodicLearner):
         return self.normalization == "transductive"
 
     @property
+    def fast_model(self) -> keras.Model:
+        """What turns prepared examples into features: the backbone."""
+        return self.backbone
+
+    @property
     def fast_variables(self) -> list[keras.Variable]:
         """The trainable variables that a task adapts, in state order."""
         head = [] if self.head == "none" else self.head_variables
         if not self.adapt_backbone:
             return head
-        return [*self.backbone.trainable_variables, *head]
+        return [*self.fast_model.trainable_variables, *head]
+
+    def prepared(self, x: tf.Tensor) -> Any:
+        """What `fast_model` takes; computed once, before the inner steps.
+
+        Args:
+            x: float32 [tasks, examples, *features], raw values.
+
+        Returns:
+            A tensor [tasks, examples, ...] or a list of them; by default
+            `x` itself. Each example's entry depends on that example alone.
+        """
+        return x
 
     def initial_weights(self, num_ways: Any) -> list[tf.Tensor]:
         """What adaptation starts from: values of `fast_variables`.
 
         Args:
             num_ways: number of columns of the head.
+
+        Returns:
+            One tensor per variable, then those of a head of zeros, if any.
         """
         values = [tf.convert_to_tensor(v) for v in self.fast_variables]
+        if self.head == "zero":
+            shapes = ([self._num_features, num_ways], [num_ways])
+            values += [tf.zeros(one, self.variable_dtype) for one in shapes]
         if self.head == "shared":
             kernel, bias = values[-2:]
             values[-2] = tf.tile(kernel, [1, num_ways])
@@ -113,7 +140,7 @@ class InnerLoopLearner(EpisodicLearner):
     def task_logits(
         self,
         weights: list[tf.Tensor],
-        x: tf.Tensor,
+        x: Any,
         class_mask: tf.Tensor,
         moments: list[tf.Tensor] | None = None,
     ) -> tf.Tensor:
@@ -121,7 +148,7 @@ class InnerLoopLearner(EpisodicLearner):
 
         Args:
             weights: one tensor per `fast_variables`.
-            x: float32 [examples, *features].
+            x: prepared [examples, ...].
             class_mask: float32 [ways].
             moments: statistics to normalise with; None for those of `x`
                 (or the moving ones, with `normalization="moving"`).
@@ -131,12 +158,12 @@ class InnerLoopLearner(EpisodicLearner):
         """
         trainable = self._backbone_weights(weights)
         if moments is None:
-            _, others = functional.weights_of(self.backbone)
+            _, others = functional.weights_of(self.fast_model)
         else:
-            others = with_moments(self.backbone, moments)
+            others = with_moments(self.fast_model, moments)
         training = moments is None and self.normalization != "moving"
         outputs, _ = functional.call(
-            self.backbone, trainable, others, x, training=training
+            self.fast_model, trainable, others, x, training=training
         )
         outputs = tf.cast(outputs, self.logits_dtype)
         if self.head != "none":
@@ -144,13 +171,13 @@ class InnerLoopLearner(EpisodicLearner):
         return mask_logits(outputs, class_mask)
 
     def query_moments(
-        self, weights: list[tf.Tensor], support_x: tf.Tensor
+        self, weights: list[tf.Tensor], support_x: Any
     ) -> list[tf.Tensor] | None:
         """Statistics that normalise the queries of a task.
 
         Args:
             weights: the adapted weights.
-            support_x: float32 [support, *features], real examples only.
+            support_x: prepared [support, ...], real examples only.
 
         Returns:
             Those of the support set; None unless `normalization` is
@@ -159,12 +186,12 @@ class InnerLoopLearner(EpisodicLearner):
         if self.normalization != "support":
             return None
         trainable = self._backbone_weights(weights)
-        return batch_moments(self.backbone, trainable, support_x)
+        return batch_moments(self.fast_model, trainable, support_x)
 
     def task_loss(
         self,
         weights: list[tf.Tensor],
-        x: tf.Tensor,
+        x: Any,
         y: tf.Tensor,
         class_mask: tf.Tensor,
     ) -> tf.Tensor:
@@ -172,7 +199,7 @@ class InnerLoopLearner(EpisodicLearner):
 
         Args:
             weights: one tensor per `fast_variables`.
-            x: float32 [examples, *features].
+            x: prepared [examples, ...].
             y: int64 [examples].
             class_mask: float32 [ways].
         """
@@ -182,7 +209,7 @@ class InnerLoopLearner(EpisodicLearner):
     def adapt_task(
         self,
         weights: list[tf.Tensor],
-        x: tf.Tensor,
+        x: Any,
         y: tf.Tensor,
         class_mask: tf.Tensor,
     ) -> list[tf.Tensor]:
@@ -190,7 +217,7 @@ class InnerLoopLearner(EpisodicLearner):
 
         Args:
             weights: where to start.
-            x: float32 [support, *features], real examples only.
+            x: prepared [support, ...], real examples only.
             y: int64 [support].
             class_mask: float32 [ways].
 
@@ -213,7 +240,7 @@ class InnerLoopLearner(EpisodicLearner):
         def one(task: Any) -> list[tf.Tensor]:
             x, y, mask, classes = task
             # Padding must not enter the batch statistics either.
-            x, y = tf.boolean_mask(x, mask), tf.boolean_mask(y, mask)
+            x, y = real_rows([x, y], mask)
             weights = self.adapt_task(initial, x, y, classes)
             return [*weights, *(self.query_moments(weights, x) or [])]
 
@@ -221,7 +248,7 @@ class InnerLoopLearner(EpisodicLearner):
         names = [*self._weight_names(), *self._moment_names()]
         values = tf.map_fn(
             one,
-            (support_x, support_y, support_mask, class_mask),
+            (self.prepared(support_x), support_y, support_mask, class_mask),
             fn_output_signature=[
                 tf.TensorSpec(spec[name].shape[1:], spec[name].dtype)
                 for name in names
@@ -244,26 +271,28 @@ class InnerLoopLearner(EpisodicLearner):
 
         return tf.map_fn(
             one,
-            {**state, "query_x": query_x},
+            {**state, "query_x": self.prepared(query_x)},
             fn_output_signature=tf.TensorSpec([None, None], self.logits_dtype),
         )
 
     def state_spec(self) -> dict[str, tf.TensorSpec]:
         """`weight_NN` per fast weight, `moment_NN`, and `class_mask`."""
         ways = self.num_ways
-        variables = self.fast_variables
-        shapes = [tuple(v.shape) for v in variables]
-        if self.head == "shared":
-            shapes[-2:] = [(shapes[-2][0], None), (None,)]
-        names = self._weight_names()
+        kinds = [(tuple(v.shape), v.dtype) for v in self.fast_variables]
+        if self.head in ("shared", "zero"):
+            kept = kinds[:-2] if self.head == "shared" else kinds
+            columns = ((self._num_features, None), (None,))
+            kinds = [*kept, *((one, self.variable_dtype) for one in columns)]
         spec = {
-            name: tf.TensorSpec([None, *shape], v.dtype, name)
-            for name, shape, v in zip(names, shapes, variables, strict=True)
+            name: tf.TensorSpec([None, *shape], dtype, name)
+            for name, (shape, dtype) in zip(
+                self._weight_names(), kinds, strict=True
+            )
         }
         for name, (index, _) in zip(
             self._moment_names(), self._slots(), strict=True
         ):
-            variable = self.backbone.non_trainable_variables[index]
+            variable = self.fast_model.non_trainable_variables[index]
             shape = [None, *variable.shape]
             spec[name] = tf.TensorSpec(shape, variable.dtype, name)
         spec["class_mask"] = tf.TensorSpec(
@@ -281,14 +310,15 @@ class InnerLoopLearner(EpisodicLearner):
         }
 
     def _make_head(self) -> None:
-        if self.head == "none":
-            self.head_variables = []
+        if self.head in ("none", "zero"):
+            self.head_variables: list[keras.Variable] = []
             return
-        features = self.backbone.output_shape[-1]
         ways = 1 if self.head == "shared" else self.num_ways
         # Zero columns make every class equally likely before adaptation.
         kernel = self.add_weight(
-            shape=(features, ways), initializer="zeros", name="head_kernel"
+            shape=(self._num_features, ways),
+            initializer="zeros",
+            name="head_kernel",
         )
         bias = self.add_weight(
             shape=(ways,), initializer="zeros", name="head_bias"
@@ -296,18 +326,33 @@ class InnerLoopLearner(EpisodicLearner):
         self.head_variables = [kernel, bias]
 
     def _backbone_weights(self, weights: list[tf.Tensor]) -> list[tf.Tensor]:
-        trainable, _ = functional.weights_of(self.backbone)
+        trainable, _ = functional.weights_of(self.fast_model)
         return weights[: len(trainable)] if self.adapt_backbone else trainable
 
     def _slots(self) -> list[tuple[int, float]]:
         support = self.normalization == "support"
-        return moving_slots(self.backbone) if support else []
+        return moving_slots(self.fast_model) if support else []
+
+    @property
+    def _num_features(self) -> int:
+        return self.backbone.output_shape[-1]
 
     def _weight_names(self) -> list[str]:
-        return [f"weight_{i:02d}" for i in range(len(self.fast_variables))]
+        count = len(self.fast_variables) + 2 * (self.head == "zero")
+        return [f"weight_{i:02d}" for i in range(count)]
 
     def _moment_names(self) -> list[str]:
         return [f"moment_{i:02d}" for i in range(len(self._slots()))]
+
+
+def real_rows(x: Any, mask: tf.Tensor) -> Any:
+    """Drops the examples of one task that are padding.
+
+    Args:
+        x: tensor [examples, ...], or a structure of them.
+        mask: bool [examples].
+    """
+    return tf.nest.map_structure(lambda v: tf.boolean_mask(v, mask), x)
 
 
 def _ways_of_head(

@@ -10,6 +10,7 @@ import tensorflow as tf
 from metazoo import functional
 from metazoo.data.episode import Episode
 from metazoo.descent_learner import DescentLearner
+from metazoo.inner_loop import real_rows
 from metazoo.layers import require_exact
 from metazoo.losses import class_mask_of
 
@@ -52,6 +53,10 @@ class UnrolledLearner(DescentLearner):
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Query loss after the inner steps; see `EpisodicTraining`."""
         initial = self.initial_weights(num_ways)
+        task = episode._replace(
+            support_x=self.prepared(episode.support_x),
+            query_x=self.prepared(episode.query_x),
+        )
         class_mask = class_mask_of(
             episode.support_y, episode.support_mask, num_ways
         )
@@ -59,9 +64,10 @@ class UnrolledLearner(DescentLearner):
         def one(task: Any) -> tf.Tensor:
             return self._query_logits(initial, Episode(*task[:-1]), task[-1])
 
-        tasks = (*episode.labelled_parts, class_mask)
+        tasks = (*task.labelled_parts, class_mask)
         if episode.support_y.shape[0] == 1:
-            logits = one(tuple(part[0] for part in tasks))[None]
+            only = tf.nest.map_structure(lambda part: part[0], tasks)
+            logits = one(only)[None]
         else:
             spec = tf.TensorSpec([None, None], self.logits_dtype)
             logits = tf.map_fn(one, tasks, fn_output_signature=spec)
@@ -71,7 +77,7 @@ class UnrolledLearner(DescentLearner):
         self, initial: list[tf.Tensor], task: Episode, class_mask: tf.Tensor
     ) -> tf.Tensor:
         """Logits of one task's queries; zeros where a query is padding."""
-        support_x = tf.boolean_mask(task.support_x, task.support_mask)
+        support_x = real_rows(task.support_x, task.support_mask)
         support_y = tf.boolean_mask(task.support_y, task.support_mask)
 
         def loss(weights: list[tf.Tensor]) -> tf.Tensor:
@@ -84,7 +90,7 @@ class UnrolledLearner(DescentLearner):
             self.inner_learning_rate,
             self.first_order,
         )
-        query_x = tf.boolean_mask(task.query_x, task.query_mask)
+        query_x = real_rows(task.query_x, task.query_mask)
         moments = self.query_moments(weights, support_x)
         logits = self.task_logits(weights, query_x, class_mask, moments)
         rows = tf.cast(tf.where(task.query_mask), tf.int32)
