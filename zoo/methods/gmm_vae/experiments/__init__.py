@@ -1,0 +1,1 @@
+"""The paper's claims about GMM-VAE, one module each."""
