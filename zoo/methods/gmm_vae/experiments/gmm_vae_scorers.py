@@ -198,7 +198,8 @@ def integration(
         new, old = tf.split(correct, 2, axis=1)
         return tf.reduce_mean(new, -1), tf.reduce_mean(old, -1)
 
-    novel, known = [], []
+    novel: list[np.ndarray] = []
+    known: list[np.ndarray] = []
     for task in _episodes(sampler, episodes):
         old_x, old_y = _base_queries(base, num_ways, each, seed, len(novel))
         x = tf.concat([task.query_x, old_x], 1)
