@@ -15,7 +15,8 @@ class PathLearner(DescentLearner):
     """Updates the initial weights from tasks' paths, first order only.
 
     A method implements `follow_path`: what it gives for the initial weights
-    takes the place of a gradient.
+    takes the place of a gradient. One whose path ends in more than weights,
+    such as moving statistics, implements `score_queries` too.
     """
 
     def follow_path(
@@ -24,7 +25,7 @@ class PathLearner(DescentLearner):
         """Adapts to one task in training.
 
         Args:
-            initial: one tensor per `fast_variables`, where the path starts.
+            initial: what `initial_weights` gave, where the path starts.
             task: without a tasks axis.
             class_mask: float32 [ways].
 
@@ -33,6 +34,21 @@ class PathLearner(DescentLearner):
             initial ones.
         """
         raise NotImplementedError
+
+    def score_queries(
+        self, adapted: list[tf.Tensor], task: Episode, class_mask: tf.Tensor
+    ) -> tf.Tensor:
+        """Logits of a task's queries after its path.
+
+        Args:
+            adapted: what `follow_path` gave first.
+            task: without a tasks axis.
+            class_mask: float32 [ways].
+
+        Returns:
+            float32 [query, ways].
+        """
+        return self.task_logits(adapted, task.query_x, class_mask)
 
     def chunk_gradients(
         self, episode: Episode, num_ways: Any
@@ -56,7 +72,7 @@ class PathLearner(DescentLearner):
         def one(parts: Any) -> Any:
             task, class_mask = Episode(*parts[:-1]), parts[-1]
             adapted, found = self.follow_path(initial, task, class_mask)
-            return self.task_logits(adapted, task.query_x, class_mask), found
+            return self.score_queries(adapted, task, class_mask), found
 
         specs = [tf.TensorSpec(w.shape, w.dtype) for w in initial]
         logits_spec = tf.TensorSpec([None, None], self.logits_dtype)
