@@ -1,0 +1,1 @@
+"""Experiments of CAML, one module each."""
