@@ -183,7 +183,7 @@ class GMMVAEGraphs(GMMVAEInference):
         }
 
     def _score(self, x: tf.Tensor, state: State) -> dict[str, tf.Tensor]:
-        """Bounds with log p(x|z) at the mean code, the divergence exact."""
+        """The bound, but log p(x|z) at the mean code: an estimate."""
         posterior = self.encode(x)
         tasks, queries = tf.unstack(tf.shape(x)[:2])
         flat = tf.reshape(x, [-1, *self.example_shape])

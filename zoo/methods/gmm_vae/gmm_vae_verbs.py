@@ -42,7 +42,8 @@ class GMMVAEVerbs(GMMVAEServing):
                 one.
 
         Returns:
-            The adapted model; its state holds `elbo` [tasks] no more.
+            The adapted model; its state has no `elbo`, which the endpoint
+            `adapt_steps` gives.
 
         Raises:
             EpisodeError: an argument is malformed.

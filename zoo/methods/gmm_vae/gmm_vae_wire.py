@@ -40,7 +40,7 @@ WIRE_DOCS = {
     "x": "raw examples; [tasks, examples, height, width, 1]",
     "m": "means of codes; [tasks, examples, latent]",
     "s": "deviations of codes; [tasks, examples, latent]",
-    "class_elbo": "bound on log p(x) under each new class; [tasks, query, "
+    "class_elbo": "estimate of log p(x) under each new class; [tasks, query, "
     "ways]",
     "reconstruction": "log p(x|z) at the code's mean; [tasks, query]",
 }
@@ -120,7 +120,7 @@ def signatures_of(
             "score",
             ("query_x", *state),
             ("class_elbo", "reconstruction"),
-            "Bounds log p(x) of queries under each new class, log p(x|z) taken "
+            "Estimates log p(x) of queries under each new class, log p(x|z) taken "
             "at the mean code.",
             False,
         ),
