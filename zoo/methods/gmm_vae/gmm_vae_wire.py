@@ -120,8 +120,8 @@ def signatures_of(
             "score",
             ("query_x", *state),
             ("class_elbo", "reconstruction"),
-            "Estimates log p(x) of queries under each new class, log p(x|z) taken "
-            "at the mean code.",
+            "Estimates log p(x) of queries under each new class, with log "
+            "p(x|z) at the mean code.",
             False,
         ),
     )
