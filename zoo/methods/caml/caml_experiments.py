@@ -132,6 +132,7 @@ EXPERIMENTS = {
             "paper": Scale(
                 changes={
                     **_PAPER,
+                    "num_queries": 15,
                     "num_tasks": 4,
                     "inner_learning_rate": 0.01,
                     "metric_preset": None,

@@ -264,7 +264,7 @@ _MINI = CAMLRecipe(
     rescaling=(1 / 127.5, -1.0),
     filters=30,
     num_ways=5,
-    num_queries=15,
+    num_queries=5,
     num_tasks=2,
     steps=4000,
     inner_steps=3,
@@ -277,6 +277,7 @@ _MINI = CAMLRecipe(
 
 # The paper's text was not at hand: a reconstruction, see the method's page.
 _PAPER = _MINI.replace(
+    num_queries=15,
     num_tasks=4,
     steps=60000,
     final_learning_rate_scale=1.0,
