@@ -22,6 +22,15 @@ def test_batches_go_round_the_real_examples_in_order():
     np.testing.assert_array_equal(flat, np.tile(REAL, 3))
 
 
+def test_spread_batches_reach_over_the_whole_set():
+    mask = tf.constant([False] + [True] * 10)
+    rows = batch_rows(mask, 4, spread=True)
+    found = [rows(tf.constant(step)).numpy().tolist() for step in range(3)]
+    assert found[0] == [1, 4, 7, 10]
+    assert found[1][:3] == [2, 5, 8]
+    assert sorted(np.concatenate(found)[:10]) == list(range(1, 11))
+
+
 @pytest.mark.parametrize("size", [5, 9])
 def test_a_small_support_set_is_taken_whole(size):
     assert taken(MASK, size, 2) == [REAL.tolist()] * 2

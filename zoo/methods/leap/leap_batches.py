@@ -10,7 +10,10 @@ Rows = Callable[[tf.Tensor], tf.Tensor]
 
 
 def batch_rows(
-    mask: tf.Tensor, size: int, seed: tf.Tensor | None = None
+    mask: tf.Tensor,
+    size: int,
+    seed: tf.Tensor | None = None,
+    spread: bool = False,
 ) -> Rows:
     """Which examples each step of a task takes.
 
@@ -23,6 +26,8 @@ def batch_rows(
         mask: bool [support], True where an example is real; one or more.
         size: examples of a mini-batch.
         seed: int32 [2], or None for the order of the support set.
+        spread: without a seed, take every so many-th example, so that a
+            support set laid out class by class gives batches of all.
 
     Returns:
         From the step's number (int32 scalar) to rows, int32 [batch].
@@ -31,6 +36,8 @@ def batch_rows(
     taken = tf.minimum(count, size)
     places = tf.range(size)
     in_order = None if seed is not None else _real_first(mask)
+    if in_order is not None and spread:
+        in_order = tf.gather(in_order, _strided(count, taken, tf.size(mask)))
 
     def rows(step: tf.Tensor) -> tf.Tensor:
         chosen = step * taken + tf.boolean_mask(places, places < taken)
@@ -44,6 +51,16 @@ def batch_rows(
 def _real_first(mask: tf.Tensor) -> tf.Tensor:
     place = tf.range(tf.shape(mask)[0])
     return tf.argsort(tf.where(mask, place, place + tf.shape(mask)[0]))
+
+
+def _strided(
+    count: tf.Tensor, taken: tf.Tensor, length: tf.Tensor
+) -> tf.Tensor:
+    """Places of the real examples, every so many-th first; padding last."""
+    parts = -(-count // taken)
+    place = tf.range(length)
+    keys = tf.where(place < count, place % parts * length + place, length**2)
+    return tf.argsort(keys)
 
 
 def _shuffled(

@@ -148,6 +148,7 @@ class Leap(LeapWire):
         steps: Any = None,
         rate: Any = None,
         seed: tf.Tensor | None = None,
+        spread: bool = False,
         **options: Any,
     ) -> Walk:
         """Takes the steps of one task.
@@ -159,6 +160,7 @@ class Leap(LeapWire):
             steps: how many; None for those of training.
             rate: their size; None for `inner_learning_rate`.
             seed: int32 [2] to shuffle by; None for the order given.
+            spread: see `batch_rows`.
             **options: of `walk`.
 
         Returns:
@@ -166,7 +168,7 @@ class Leap(LeapWire):
         """
         _, others = functional.weights_of(self.backbone)
         return walk(
-            self.batch_loss(task, class_mask, seed),
+            self.batch_loss(task, class_mask, seed, spread),
             initial,
             [others[index] for index, _ in self._slots()],
             self.inner_steps if steps is None else steps,
@@ -202,7 +204,11 @@ class Leap(LeapWire):
         return found
 
     def batch_loss(
-        self, task: Episode, class_mask: tf.Tensor, seed: Any = None
+        self,
+        task: Episode,
+        class_mask: tf.Tensor,
+        seed: Any = None,
+        spread: bool = False,
     ) -> Any:
         """Makes the loss of a task's mini-batches, in training mode.
 
@@ -210,12 +216,15 @@ class Leap(LeapWire):
             task: without a tasks axis.
             class_mask: float32 [ways].
             seed: int32 [2] to shuffle by; None for the order given.
+            spread: see `batch_rows`.
 
         Returns:
             From weights, moving statistics and the step's number to a mean
             over the mini-batch and the statistics after it.
         """
-        rows_of = batch_rows(task.support_mask, self.inner_batch_size, seed)
+        rows_of = batch_rows(
+            task.support_mask, self.inner_batch_size, seed, spread
+        )
         _, others = functional.weights_of(self.backbone)
         slots = [index for index, _ in self._slots()]
 
@@ -287,6 +296,8 @@ class Leap(LeapWire):
                 task.get("steps", default),
                 task.get("rate"),
                 task.get("seed"),
+                # Who names no steps may send classes one after another.
+                spread=steps is None,
                 max_steps=default if steps is None else MAX_STEPS,
                 curve_size=most,
             )

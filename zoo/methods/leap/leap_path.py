@@ -249,8 +249,9 @@ def _step(
     moves = [
         b - a for a, b in zip(at.weights[:shared], new[:shared], strict=True)
     ]
-    kept = (moves, gradients[:shared]) if rule is not None else ([], [])
     squared = tf.add_n([_sum_of_squares(m, at.length.dtype) for m in moves])
+    if rule is None:
+        moves, gradients = [], []
     curve = at.curve
     if curve_size is not None:
         value = tf.cast(loss, curve.dtype)[None]
@@ -260,7 +261,9 @@ def _step(
         weights=new,
         buffers=buffers,
         slots=slots,
-        last=Segment(*kept, tf.cast(loss, at.length.dtype), squared),
+        last=Segment(
+            moves, gradients[:shared], tf.cast(loss, at.length.dtype), squared
+        ),
         curve=curve,
     )
 

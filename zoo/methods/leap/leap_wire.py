@@ -61,7 +61,9 @@ class LeapWire(PathLearner):
             support_y: int64 [tasks, support].
             support_mask: bool [tasks, support].
             num_ways: number of columns.
-            steps: int32 [tasks], 0 to `MAX_STEPS`; None for `predict_steps`.
+            steps: int32 [tasks], 0 to `MAX_STEPS`, on mini-batches in the
+                order given; None for `predict_steps` on mini-batches spread
+                over the support set.
             rates: float32 [tasks]; None for `inner_learning_rate`.
             seeds: int32 [tasks, 2] to shuffle by; None for the order given.
         """
@@ -76,7 +78,7 @@ class LeapWire(PathLearner):
         seed: Any = None,
         num_ways: int | None = None,
     ) -> tuple[AdaptedModel, dict[str, np.ndarray]]:
-        """As `adapt`, by so many steps, and tells of the path.
+        """As `adapt`, by so many steps in the order given; tells of the path.
 
         Args:
             support_x: raw examples [support, *features] of one task, or
@@ -139,10 +141,11 @@ class LeapWire(PathLearner):
         }
         seed = tf.TensorSpec([None, 2], tf.int32, "seed")
         docs = (
-            "As adapt, by so many steps of such a size; tells of the path.",
+            "As adapt, by so many steps of such a size on mini-batches in the "
+            "order sent; tells of the path.",
             "As adapt_steps, mini-batches shuffled by each task's seed.",
         )
-        more = ({}, {"seed": seed})
+        more: tuple[dict[str, tf.TensorSpec], ...] = ({}, {"seed": seed})
         found = [
             dataclasses.replace(
                 self._signature(
