@@ -73,6 +73,8 @@ def train_recipe(
         recipe = recipe.replace(**overrides)
 
     def train_stage(stage: EpisodicRecipe, folder: Path) -> Path:
+        if verbose != 0:
+            print(f"stage {folder.name}: {stage.steps} steps", flush=True)
         return train_recipe(
             stage,
             folder,

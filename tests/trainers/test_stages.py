@@ -135,6 +135,14 @@ def test_kill_within_a_stage_resumes_it(recipe, trained, tmp_path, monkeypatch):
     )
 
 
+def test_stage_says_its_name(recipe, tmp_path, capsys):
+    train_recipe(recipe, tmp_path, verbose=2)
+    told = capsys.readouterr().out
+    assert told.startswith("stage start: 2 steps\n")
+    train_recipe(recipe, tmp_path, verbose=2)
+    assert "stage" not in capsys.readouterr().out
+
+
 def test_moved_run_still_belongs_to_its_recipe(recipe, trained, tmp_path):
     import shutil
 
