@@ -79,6 +79,7 @@ def generated() -> dict[Path, str]:
         found[source] = fill(_read(source))
         page = ROOT / "docs" / "methods" / f"{spec.name}.md"
         found[page] = method_page(spec, found[source])
+    found[ROOT / "docs" / "methods" / "README.md"] = methods_page()
     return found
 
 
@@ -385,6 +386,26 @@ def preset_table() -> str:
         return "No preset ships yet."
     head = ("preset", "trained on", "parameters", "size", "revision")
     return markdown(head, rows)
+
+
+def methods_page() -> str:
+    """The index of the methods' pages.
+
+    Returns:
+        Markdown.
+    """
+    rows = [
+        [
+            f"[{spec.title}]({spec.name}.md)",
+            spec.doc,
+            f"[{spec.paper.title}]({spec.paper.url}), {spec.paper.year}",
+        ]
+        for spec in methods().values()
+    ]
+    table = markdown(("method", "in a line", "paper"), rows)
+    return (
+        f"<!-- Written by docs/build_tables.py. -->\n\n# Methods\n\n{table}\n"
+    )
 
 
 def method_page(spec: MethodSpec, readme: str) -> str:
