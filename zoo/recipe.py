@@ -201,6 +201,19 @@ class EpisodicRecipe:
         """
         return learner
 
+    @property
+    def fixed_shots(self) -> int:
+        """Support examples per class, where that is one number.
+
+        Raises:
+            RecipeError: `num_shots` is a range.
+        """
+        if not isinstance(self.num_shots, int):
+            raise RecipeError(
+                f"num_shots must be one number here; got {self.num_shots}."
+            )
+        return self.num_shots
+
     def task_setting(self) -> dict[str, Any]:
         """What a training task is made of, for the preset's card."""
         names = ("num_ways", "num_shots", "num_queries", "num_tasks")

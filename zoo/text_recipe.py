@@ -120,8 +120,10 @@ class TextRecipe(EpisodicRecipe):
         """
         from metazoo.layers import tcn, text_states_of
 
+        size, width = vocabulary.vectors.shape
         backbone = tcn(
-            *vocabulary.vectors.shape,
+            size,
+            width,
             filters=self.filters,
             dilations=self.dilations,
             dropout=self.dropout,

@@ -11,7 +11,6 @@ import tensorflow as tf
 from metazoo.errors import MetazooError
 from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.fused_batch_norm import fused_batch_norm
-from metazoo.layers.moments import exact_moments
 
 
 @keras.saving.register_keras_serializable("metazoo")
@@ -30,28 +29,30 @@ class ConditionalBatchNormalization(ExactBatchNormalization):
     def call(
         self,
         inputs: Any,
+        training: bool | None = None,
+        mask: Any = None,
         scale: Any = None,
         shift: Any = None,
-        training: bool | None = None,
     ) -> Any:
         """Normalises with batch (training) or moving statistics.
 
         Args:
             inputs: Float `[examples, ..., channels]`.
-            scale: Float `[examples, channels]` to add to gamma, or None.
-            shift: Float `[examples, channels]` to add to beta, or None.
             training: Whether to use the statistics of `inputs` and to
                 update the moving ones.
+            mask: Bool tensor of one axis less than `inputs`, or None.
+            scale: Float `[examples, channels]` to add to gamma, or None.
+            shift: Float `[examples, channels]` to add to beta, or None.
 
         Returns:
             A tensor shaped as `inputs`, in the compute dtype.
         """
         if scale is None or shift is None:
-            return super().call(inputs, training=training)
+            return super().call(inputs, training=training, mask=mask)
         x = keras.ops.cast(
             inputs, keras.backend.result_type(inputs.dtype, "float32")
         )
-        x = self._standardised(x, bool(training and self.trainable))
+        x = self._standardised(x, bool(training and self.trainable), mask)
         gamma = self._of_examples(self.gamma, scale, x)
         beta = self._of_examples(self.beta, shift, x)
         return keras.ops.cast(x * gamma + beta, self.compute_dtype)
@@ -74,19 +75,21 @@ class ConditionalBatchNormalization(ExactBatchNormalization):
             )
         super().build(input_shape)
 
-    def _standardised(self, x: Any, training: bool) -> Any:
+    def _standardised(self, x: Any, training: bool, mask: Any) -> Any:
         """Mean zero and variance one for each channel."""
         if not training:
             mean = keras.ops.cast(self.moving_mean, x.dtype)
             variance = keras.ops.cast(self.moving_variance, x.dtype)
             return (x - mean) * keras.ops.rsqrt(variance + self.epsilon)
-        if self._can_fuse(x, None):
+        if self._can_fuse(x, mask):
             channels = x.shape[-1]
             ones, zeros = tf.ones([channels]), tf.zeros([channels])
             out, mean, variance = fused_batch_norm(x, ones, zeros, self.epsilon)
         else:
-            axes = list(range(len(x.shape) - 1))
-            mean, variance = exact_moments(x, axes)
+            mean, variance = (
+                keras.ops.reshape(moment, [-1])
+                for moment in self._moments(x, mask)
+            )
             out = (x - mean) * keras.ops.rsqrt(variance + self.epsilon)
         moving = (self.moving_mean, self.moving_variance)
         for variable, value in zip(moving, (mean, variance), strict=True):

@@ -132,3 +132,23 @@ def test_model_without_the_layer_is_refused():
 def test_layer_without_a_place_for_modulation_is_refused(options):
     with pytest.raises(MetazooError, match="modulated"):
         ConditionalBatchNormalization(**options).build((2, 4, 4, 3))
+
+
+def test_masked_examples_stay_out_of_the_moments():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(5, 3, 3, 2)).astype(np.float32)
+    scale, shift = rng.normal(size=(2, 5, 2)).astype(np.float32)
+    found = []
+    for count in (3, 5):
+        layer = ConditionalBatchNormalization(momentum=0.5)
+        mask = np.broadcast_to(np.arange(count) < 3, (3, 3, count)).T
+        outputs = layer(
+            x[:count],
+            training=True,
+            mask=mask,
+            scale=scale[:count],
+            shift=shift[:count],
+        )
+        found.append((outputs[:3].numpy(), layer.moving_mean.numpy()))
+    for alone, padded in zip(*found, strict=True):
+        np.testing.assert_allclose(alone, padded, atol=1e-5)

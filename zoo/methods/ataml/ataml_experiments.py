@@ -105,8 +105,8 @@ def measure(
         learner,
         data,
         num_ways=recipe.num_ways,
-        num_shots=recipe.num_shots,
-        num_queries=min(TEST_QUERIES, data.min_examples - recipe.num_shots),
+        num_shots=recipe.fixed_shots,
+        num_queries=min(TEST_QUERIES, data.min_examples - recipe.fixed_shots),
         episodes=bench.scale.episodes,
         seed=TEST_SEED,
     )
@@ -185,7 +185,7 @@ def _draw(recipe: ATAMLRecipe, bench: Bench, learner: Any) -> Figure:
     from metazoo.methods.ataml.ataml_picture import draw_attention
 
     data = bench.dataset(recipe.dataset, "test")
-    shots = recipe.num_shots
+    shots = recipe.fixed_shots
     return draw_attention(learner, data, shots, seed=TEST_SEED)
 
 

@@ -44,7 +44,7 @@ class MultiLabelATAML(ATAML):
         "faulty task",
     }
 
-    def compile(
+    def compile(  # type: ignore[override]
         self,
         optimizer: Any = "adam",
         loss: Any = None,

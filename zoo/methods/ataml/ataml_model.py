@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import tensorflow as tf
@@ -87,7 +87,7 @@ class ATAML(AdaptSteps):
 
     adapts_by_gradient = True
     skips_bad_updates = True
-    predictions = (*PREDICTIONS, "attention")
+    predictions: ClassVar[tuple[str, ...]] = (*PREDICTIONS, "attention")
     wire_docs = {
         **AdaptSteps.wire_docs,
         "attention": "share of each word of a query, in its order, zeros "

@@ -75,7 +75,7 @@ class ATAMLRecipe(TextRecipe):
 
 # As in the paper where it says so: GloVe's vectors of 300 entries, dropout
 # of one half; channels, queries and steps are this project's.
-PAPER = {
+PAPER: dict[str, Any] = {
     "filters": 300,
     "dropout": 0.5,
     "num_queries": 15,

@@ -126,9 +126,8 @@ class AdaptSteps(TextLearner):
         self, x: Any, y: Any, mask: Any, ways: Any, steps: Any, sizes: Any
     ) -> dict[str, tf.Tensor]:
         ways = ways if self.num_ways is None else self.num_ways
-        return self.adapt_state(
-            x, y, mask, ways, num_steps=steps, step_size=sizes
-        )
+        settings = {"num_steps": steps, "step_size": sizes}
+        return self.adapt_state(x, y, mask, ways, **settings)
 
 
 def _per_task(

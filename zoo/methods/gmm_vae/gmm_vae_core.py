@@ -46,6 +46,12 @@ class GMMVAECore(EmbeddingLearner):
     options: Options
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, 1): the networks are built for one size."""
+        height, width, channels = self.backbone.input_shape[1:]
+        return int(height), int(width), int(channels)
+
+    @property
     def latent_size(self) -> int:
         """Entries of a code."""
         return self.embedding_size // 2

@@ -164,7 +164,7 @@ class GMMVAEGraphs(GMMVAEInference):
         sample_centre: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """Images of one class a task; centres [tasks, latent]."""
-        height, width, _ = self.example_shape
+        height, width, _ = self.image_shape
         size = self.latent_size
         noise = draw_noise(seeds, count, size, height * width)
         drawn = tf.cast(sample_centre, tf.float32)[:, None]

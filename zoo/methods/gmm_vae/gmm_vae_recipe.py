@@ -76,24 +76,22 @@ class HeldOutRecipe(EpisodicRecipe):
         named = self.dataset == "omniglot"
         return {"protocol": self.protocol} if named else {}
 
-    def tiny(self) -> Self:
-        """A few small steps on glyphs, for tests."""
-        return self.replace(
-            dataset="glyphs",
-            split="train",
-            rotations=False,
-            num_ways=5,
-            num_shots=1,
-            num_queries=2,
-            num_tasks=2,
-            steps=10,
-            network="light",
-            latent_size=8,
-            filters=8,
-            first_cycle_steps=None,
-            initial_preset=None,
-            keep_best=False,
-        )
+    def tiny(self, **changes: Any) -> Self:
+        """A few small steps on glyphs, for tests.
+
+        Args:
+            **changes: fields of the method that are to be smaller too.
+        """
+        small: dict[str, Any] = {
+            "rotations": False,
+            "num_ways": 5,
+            "num_shots": 1,
+            "network": "light",
+            "latent_size": 8,
+            "filters": 8,
+            "keep_best": False,
+        }
+        return super().tiny(**{**small, **changes})
 
 
 @dataclass(frozen=True)
@@ -199,18 +197,19 @@ class GMMVAERecipe(HeldOutRecipe):
         names = ("num_examples", "num_tasks", "held_out_examples")
         return {name: getattr(self, name) for name in names}
 
-    def tiny(self) -> Self:
-        """A few small steps on glyphs, for tests."""
-        return (
-            super()
-            .tiny()
-            .replace(
-                num_examples=16,
-                decoder_width=32,
-                warmup_steps=0,
-                floor_steps=0,
-            )
-        )
+    def tiny(self, **changes: Any) -> Self:
+        """A few small steps on glyphs, for tests.
+
+        Args:
+            **changes: fields that are to be smaller too.
+        """
+        small: dict[str, Any] = {
+            "num_examples": 16,
+            "decoder_width": 32,
+            "warmup_steps": 0,
+            "floor_steps": 0,
+        }
+        return super().tiny(**{**small, **changes})
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class GMMVAEServing(GMMVAEGraphs):
             **{k: np.full(num_tasks, v, np.int32) for k, v in counts.items()},
             "seed": np.arange(2 * num_tasks, dtype=np.int32).reshape(-1, 2),
             "sample_centre": np.ones(num_tasks, bool),
-            "x": rng.uniform(low, high, (num_tasks, 3, *self.example_shape)),
+            "x": rng.uniform(low, high, (num_tasks, 3, *self.image_shape)),
         }
 
     def _serve_adapt_steps(

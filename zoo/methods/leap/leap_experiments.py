@@ -200,11 +200,12 @@ def cells(scale: Scale) -> list[Cell]:
     for name, number in rows_of(numbers):
         for seed in scale.seeds:
             training = training_of(name, number, scale, seed)
+            recipe = recipe_of(name, number, scale, seed)
             found.append(
                 Cell(
                     labels={"variant": name, "alphabets": number},
                     seed=seed,
-                    measure=partial(measure, training.recipe, training.name),
+                    measure=partial(measure, recipe, training.name),
                     training=None if name == NONE else training,
                 )
             )

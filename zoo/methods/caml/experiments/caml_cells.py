@@ -36,7 +36,7 @@ def standard_score(
         learner,
         test_data(recipe, bench),
         num_ways=recipe.num_ways,
-        num_shots=recipe.num_shots,
+        num_shots=recipe.fixed_shots,
         num_queries=queries,
         episodes=bench.scale.episodes,
         seed=TEST_SEED,
@@ -76,7 +76,7 @@ def measure(
     sampler = EpisodeSampler(
         data,
         num_ways=recipe.num_ways,
-        num_shots=recipe.num_shots,
+        num_shots=recipe.fixed_shots,
         num_queries=1,
         seed=TEST_SEED,
     )
