@@ -27,7 +27,8 @@ class ExactBatchNormalization(keras.layers.BatchNormalization):
     fused kernel (see `metazoo.layers.fused_batch_norm`): its values are
     exact to second order, not to third, and its moving statistics to every
     order. Every other case (float64, other ranks or axes, a mask, an
-    epsilon below 1.001e-5) is written out and exact at every order.
+    epsilon below 1.001e-5, a layer with a bias right before in a functional
+    model) is written out and exact at every order.
     Renormalisation holds its correction constant by definition, as in the
     stock layer.
 
@@ -84,6 +85,20 @@ class ExactBatchNormalization(keras.layers.BatchNormalization):
             and self.axis in (-1, 3)
             and self.epsilon >= FUSED_MIN_EPSILON
             and not getattr(self, "renorm", False)
+            and not self._follows_bias()
+        )
+
+    def _follows_bias(self) -> bool:
+        """Whether a layer with a bias comes right before.
+
+        The second derivative of that sum by the fused kernel makes
+        TensorFlow's optimiser of dependencies tie graphs into cycles, in one
+        of three traces.
+        """
+        return any(
+            getattr(parent.operation, "use_bias", False)
+            for node in self._inbound_nodes
+            for parent in node.parent_nodes
         )
 
     def _fused(

@@ -30,11 +30,13 @@ PAIRS = {
 }
 
 
-def make_net(make_layer, dtype="float64"):
+def make_net(make_layer, dtype="float64", use_bias=True):
     keras.utils.set_random_seed(3)
     inputs = x = keras.Input((8, 8, 2), dtype=dtype)
     for _ in range(2):
-        x = keras.layers.Conv2D(4, 3, padding="same", dtype=dtype)(x)
+        x = keras.layers.Conv2D(
+            4, 3, padding="same", use_bias=use_bias, dtype=dtype
+        )(x)
         x = make_layer(dtype=dtype)(x)
         x = keras.layers.Activation("softplus", dtype=dtype)(x)
         x = keras.layers.AveragePooling2D(2, dtype=dtype)(x)
@@ -137,7 +139,7 @@ def test_fused_equals_written_out_to_second_order():
     task = make_task("float32")
     results = []
     for layer in (ExactBatchNormalization, WrittenOut):
-        model = make_net(layer, "float32")
+        model = make_net(layer, "float32", use_bias=False)
         weights, gradient = meta_gradient(model, task)
         others = functional.weights_of(model)[1]
         loss = outer_loss(model, weights, others, task)
@@ -149,6 +151,25 @@ def test_fused_equals_written_out_to_second_order():
         assert float(tf.norm(a - b)) < 1e-3 * max(
             float(tf.norm(b)), 1e-3 * scale
         )
+
+
+@pytest.mark.parametrize("use_bias", [False, True])
+def test_kernel_is_fused_only_without_a_bias_before(use_bias):
+    model = make_net(ExactBatchNormalization, "float32", use_bias)
+    x = tf.zeros((2, 8, 8, 4))
+    for layer in model.layers:
+        if isinstance(layer, ExactBatchNormalization):
+            assert layer._can_fuse(x, None) is not use_bias
+    alone = ExactBatchNormalization()
+    assert alone._can_fuse(x, None)
+
+
+def test_second_order_behind_a_bias_makes_a_graph_every_time():
+    task = make_task("float32")
+    model = make_net(ExactBatchNormalization, "float32")
+    for _ in range(6):
+        _, gradient = meta_gradient(model, task)
+        assert all(np.isfinite(part).all() for part in gradient)
 
 
 def task_gradients(model, weights, others):
