@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,26 +72,31 @@ def train_recipe(
     """
     if overrides:
         recipe = recipe.replace(**overrides)
-
-    def train_stage(stage: EpisodicRecipe, folder: Path) -> Path:
-        if verbose != 0:
-            print(f"stage {folder.name}: {stage.steps} steps", flush=True)
-        return train_recipe(
-            stage,
-            folder,
-            data_dir,
-            resume=resume,
-            strategy=strategy,
-            checkpoint_every=checkpoint_every,
-            validation_steps=validation_steps,
-            verbose=verbose,
-        )
-
+    shared: dict[str, Any] = {
+        "data_dir": data_dir,
+        "resume": resume,
+        "strategy": strategy,
+        "checkpoint_every": checkpoint_every,
+        "validation_steps": validation_steps,
+        "verbose": verbose,
+    }
     presets = finished_stages(
-        recipe, output_dir, train_stage, stage_presets or {}, resume
+        recipe,
+        output_dir,
+        partial(_train_stage, shared),
+        stage_presets or {},
+        resume,
     )
     run = RecipeRun(
         recipe, output_dir, data_dir, strategy, checkpoint_every, presets
     )
     run.fit(callbacks, validation_steps, verbose=verbose, resume=resume)
     return run.publish(metadata or {})
+
+
+def _train_stage(
+    shared: Mapping[str, Any], stage: EpisodicRecipe, folder: Path
+) -> Path:
+    if shared["verbose"] != 0:
+        print(f"stage {folder.name}: {stage.steps} steps", flush=True)
+    return train_recipe(stage, folder, **shared)

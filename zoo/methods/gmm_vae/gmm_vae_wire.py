@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -46,6 +46,96 @@ WIRE_DOCS = {
 }
 
 
+class _Endpoint(NamedTuple):
+    """One endpoint: names of its tensors, and what it does.
+
+    Attributes:
+        name: of the endpoint.
+        inputs: names; a state's are written `STATE`.
+        outputs: names; a state's are written `STATE`.
+        doc: what it does, in a sentence.
+        masks: whether a form that takes padding is exported too.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    doc: str
+    masks: bool = False
+
+
+# Stands for the tensors of a state.
+STATE = "state"
+_SUPPORT = ("support_x", "support_y")
+_ADAPTING = (
+    _Endpoint(
+        "adapt_steps",
+        (*_SUPPORT, "num_steps"),
+        (STATE, "elbo"),
+        "As adapt, by that many steps against all base classes.",
+        True,
+    ),
+    _Endpoint(
+        "adapt_sample",
+        (*_SUPPORT, "num_steps", "seed"),
+        (STATE, "elbo"),
+        "As adapt_steps, with codes and centres drawn at every step.",
+    ),
+)
+_INTEGRATING = (
+    _Endpoint(
+        "integrate",
+        ("query_x", STATE, "top_k"),
+        RANKED,
+        "Classifies queries among all base and new classes.",
+    ),
+    _Endpoint(
+        "integrate_full",
+        ("query_x", STATE),
+        ("log_prob", "is_new"),
+        "As integrate, with every class in order.",
+    ),
+    _Endpoint(
+        "adapt_integrate",
+        (*_SUPPORT, "query_x", "top_k"),
+        RANKED,
+        "Adapts, then classifies queries among all classes.",
+        True,
+    ),
+)
+_GENERATING = (
+    _Endpoint(
+        "generate",
+        (STATE, "class_index", "num_samples", "seed", "sample_centre"),
+        IMAGES,
+        "Draws images of a new class.",
+    ),
+    _Endpoint(
+        "generate_base",
+        ("base_class", "num_samples", "seed", "sample_centre"),
+        IMAGES,
+        "Draws images of a base class.",
+    ),
+    _Endpoint(
+        "imagine",
+        ("num_classes", "num_samples", "seed"),
+        IMAGES,
+        "Draws images of classes that nobody has seen.",
+    ),
+)
+_LOOKING = (
+    _Endpoint("embed", ("x",), ("m", "s"), "Encodes examples."),
+    _Endpoint(
+        "score",
+        ("query_x", STATE),
+        ("class_elbo", "reconstruction"),
+        "Estimates log p(x) of queries under each new class, with log "
+        "p(x|z) at the mean code.",
+    ),
+)
+ENDPOINTS = (*_ADAPTING, *_INTEGRATING, *_GENERATING, *_LOOKING)
+
+
 def signatures_of(
     learner: Any, standard: Sequence[Signature]
 ) -> tuple[Signature, ...]:
@@ -57,85 +147,24 @@ def signatures_of(
     """
     specs = _specs(learner)
     state = tuple(learner.state_spec())
-    support = ("support_x", "support_y")
-    plan: tuple[tuple[str, Sequence[str], Sequence[str], str, bool], ...] = (
-        (
-            "adapt_steps",
-            (*support, "num_steps"),
-            (*state, "elbo"),
-            "As adapt, by that many steps against all base classes.",
-            True,
-        ),
-        (
-            "adapt_sample",
-            (*support, "num_steps", "seed"),
-            (*state, "elbo"),
-            "As adapt_steps, with codes and centres drawn at every step.",
-            False,
-        ),
-        (
-            "integrate",
-            ("query_x", *state, "top_k"),
-            RANKED,
-            "Classifies queries among all base and new classes.",
-            False,
-        ),
-        (
-            "integrate_full",
-            ("query_x", *state),
-            ("log_prob", "is_new"),
-            "As integrate, with every class in order.",
-            False,
-        ),
-        (
-            "adapt_integrate",
-            (*support, "query_x", "top_k"),
-            RANKED,
-            "Adapts, then classifies queries among all classes.",
-            True,
-        ),
-        (
-            "generate",
-            (*state, "class_index", "num_samples", "seed", "sample_centre"),
-            IMAGES,
-            "Draws images of a new class.",
-            False,
-        ),
-        (
-            "generate_base",
-            ("base_class", "num_samples", "seed", "sample_centre"),
-            IMAGES,
-            "Draws images of a base class.",
-            False,
-        ),
-        (
-            "imagine",
-            ("num_classes", "num_samples", "seed"),
-            IMAGES,
-            "Draws images of classes that nobody has seen.",
-            False,
-        ),
-        ("embed", ("x",), ("m", "s"), "Encodes examples.", False),
-        (
-            "score",
-            ("query_x", *state),
-            ("class_elbo", "reconstruction"),
-            "Estimates log p(x) of queries under each new class, with log "
-            "p(x|z) at the mean code.",
-            False,
-        ),
-    )
     found = [
         learner._signature(
-            name,
-            {key: specs[key] for key in inputs},
-            tuple(outputs),
-            doc,
-            masks,
+            endpoint.name,
+            {key: specs[key] for key in _spelt_out(endpoint.inputs, state)},
+            _spelt_out(endpoint.outputs, state),
+            endpoint.doc,
+            endpoint.masks,
         )
-        for name, inputs, outputs, doc, masks in plan
+        for endpoint in ENDPOINTS
     ]
     return (*standard, *found)
+
+
+def _spelt_out(
+    names: tuple[str, ...], state: tuple[str, ...]
+) -> tuple[str, ...]:
+    parts = (state if name == STATE else (name,) for name in names)
+    return tuple(name for part in parts for name in part)
 
 
 def _specs(learner: Any) -> dict[str, tf.TensorSpec]:
