@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from metazoo.experiments.claims import judge
 from metazoo.experiments.experiment import Cell, Experiment, Picture, Scale
 from metazoo.experiments.summary import as_csv, flat_rows, summarise
 from metazoo.plots.style import check_matplotlib, save_figure
+from metazoo.stored_cells import json_text, stored_cell
 from metazoo.whole_files import write_text
 
 CELLS_NAME = "cells"
@@ -105,20 +105,14 @@ def _check_keys(cells: Sequence[Cell]) -> None:
 
 def _measured(cell: Cell, bench: Bench) -> dict[str, Any]:
     """The record of a cell: read, or measured and stored."""
-    path = bench.output / CELLS_NAME / f"{cell.key}.json"
-    identity = _identity(cell, bench.scale)
-    if path.exists():
-        record = json.loads(path.read_text(encoding="utf-8"))
-        _check_identity(path, record["identity"], identity)
-        return record
-    record = _measure(cell, bench, identity)
-    write_text(path, _json_text(record))
-    return record
+    return stored_cell(
+        bench.output / CELLS_NAME / f"{cell.key}.json",
+        _identity(cell, bench.scale),
+        lambda: _measure(cell, bench),
+    )
 
 
-def _measure(
-    cell: Cell, bench: Bench, identity: dict[str, Any]
-) -> dict[str, Any]:
+def _measure(cell: Cell, bench: Bench) -> dict[str, Any]:
     from metazoo.environment import hardware, library_versions
 
     learner = None
@@ -138,7 +132,6 @@ def _measure(
         "seconds": time.perf_counter() - start,
         "hardware": hardware(),
         "versions": library_versions(),
-        "identity": identity,
     }
 
 
@@ -149,17 +142,6 @@ def _identity(cell: Cell, scale: Scale) -> dict[str, Any]:
     if cell.training is not None:
         recipe = as_json(dataclasses.asdict(cell.training.recipe))
     return {"episodes": scale.episodes, "recipe": recipe}
-
-
-def _check_identity(
-    path: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]
-) -> None:
-    changed = [name for name in wanted if stored.get(name) != wanted[name]]
-    if changed:
-        raise MetazooError(
-            f"{path} was measured with other settings ({changed} differ). "
-            "Use another folder, or remove the file to measure it again."
-        )
 
 
 def _write(
@@ -183,9 +165,5 @@ def _write(
         "pictures": {one.name: one.doc for one in pictures},
     }
     write_text(output / CSV_NAME, as_csv(rows))
-    write_text(output / JSON_NAME, _json_text(found))
+    write_text(output / JSON_NAME, json_text(found))
     return found
-
-
-def _json_text(value: Any) -> str:
-    return json.dumps(value, indent=2, allow_nan=False) + "\n"
