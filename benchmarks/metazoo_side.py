@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from typing import Any
@@ -11,6 +12,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 import tensorflow as tf
+from metazoo_steps import adapt_step, assign, train_step
+from method_rows import METHOD_ROWS
 from worker import Step, serve
 from workloads import (
     ALPHA,
@@ -36,6 +39,9 @@ from metazoo.layers import conv4, features
 
 def make(work_name: str, side: str) -> Step:
     """Builds a step of metazoo."""
+    if work_name in METHOD_ROWS:
+        row = METHOD_ROWS[work_name]
+        return importlib.import_module(f"metazoo_{row.method}").make(row)
     work = WORKLOADS[work_name]
     if work.features:
         return _leo_step(work)
@@ -45,9 +51,9 @@ def make(work_name: str, side: str) -> Step:
     _assign(learner, initial_weights(work))
     data = episode(work)
     if work.kind == "adapt":
-        return _adapt_step(learner, data)
+        return adapt_step(learner, data)
     learner.compile(optimizer=keras.optimizers.Adam(OUTER_LEARNING_RATE))
-    return _train_step(learner, data)
+    return train_step(learner, data)
 
 
 def _learner(work: Workload) -> Any:
@@ -76,18 +82,15 @@ def _leo_step(work: Workload) -> Step:
         sample=work.sample,
         **options,
     )
-    for variable, value in zip(
-        learner.trainable_variables, leo_weights(work), strict=True
-    ):
-        variable.assign(value)
+    assign(learner.trainable_variables, leo_weights(work))
     data = episode(work)
     if work.kind == "leo_adapt":
-        return _adapt_step(learner, data)
+        return adapt_step(learner, data)
     learner.compile(
         keras.optimizers.Adam(OUTER_LEARNING_RATE, clipnorm=0.1),
         clip_elements=0.1,
     )
-    return _train_step(learner, data)
+    return train_step(learner, data)
 
 
 def _bande_step(work: Workload) -> Step:
@@ -102,7 +105,7 @@ def _bande_step(work: Workload) -> Step:
     _assign(learner, initial_weights(work))
     data = drawings(work)
     if work.kind == "bande_adapt":
-        return _adapt_step(learner, data)
+        return adapt_step(learner, data)
     if work.unlabelled:
         mask = np.ones((work.tasks, work.unlabelled), bool)
         data["unlabeled_mask"] = mask
@@ -114,39 +117,12 @@ def _bande_step(work: Workload) -> Step:
             global_clipnorm=CLIP_NORM,
         )
     )
-    return _train_step(learner, data)
+    return train_step(learner, data)
 
 
 def _assign(learner: Any, weights: list[np.ndarray]) -> None:
     variables = learner.backbone.trainable_variables
-    variables = [*variables, *getattr(learner, "head_variables", [])]
-    for variable, value in zip(variables, weights, strict=True):
-        variable.assign(value)
-
-
-def _train_step(learner: Any, data: dict[str, np.ndarray]) -> Step:
-    arrays = {name: tf.constant(value) for name, value in data.items()}
-    query_y = arrays.pop("query_y")
-
-    def step() -> float:
-        learner.reset_metrics()
-        return float(
-            learner.train_on_batch(arrays, query_y, return_dict=True)["loss"]
-        )
-
-    return step
-
-
-def _adapt_step(learner: Any, data: dict[str, np.ndarray]) -> Step:
-    one = {name: value[0] for name, value in data.items()}
-    rows = np.arange(len(one["query_y"]))
-
-    def step() -> float:
-        adapted = learner.adapt(one["support_x"], one["support_y"])
-        probabilities = adapted.predict(one["query_x"])
-        return float(-np.log(probabilities[rows, one["query_y"]]).mean())
-
-    return step
+    assign([*variables, *getattr(learner, "head_variables", [])], weights)
 
 
 if __name__ == "__main__":

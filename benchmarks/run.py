@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from method_rows import METHOD_ROWS, MethodRow
 from workloads import WORKLOADS, Workload
 
 HERE = Path(__file__).resolve().parent
@@ -29,6 +30,9 @@ SCRIPTS = {
     "jax": "jax_side.py",
     "torch_leo": "torch_leo_side.py",
     "torch_bande": "torch_bande_side.py",
+} | {
+    f"torch_{row.method}": f"torch_{row.method}_side.py"
+    for row in METHOD_ROWS.values()
 }
 SIDES = {
     "W1_T4": ("metazoo", "learn2learn", "torch_func", "torch_func_vmap"),
@@ -41,6 +45,10 @@ SIDES = {
     "BANDE_alphabets": ("metazoo", "torch_bande"),
     "BANDE_semi": ("metazoo", "torch_bande"),
     "BANDE_adapt": ("metazoo", "torch_bande"),
+} | {
+    name: ("metazoo", *dict(row.targets))
+    for name, row in METHOD_ROWS.items()
+    if row.timed
 }
 CHECKS = {
     "W1_check": (
@@ -57,7 +65,12 @@ CHECKS = {
     "BANDE_alphabets": ("metazoo", "torch_bande"),
     "BANDE_semi": ("metazoo", "torch_bande"),
     "BANDE_adapt": ("metazoo", "torch_bande"),
+} | {
+    name: ("metazoo", *dict(row.targets))
+    for name, row in METHOD_ROWS.items()
+    if row.checked
 }
+ROWS = {**WORKLOADS, **METHOD_ROWS}
 # Five inner steps amplify the order of float32 sums to some 2e-4.
 CHECK_TOLERANCE = 1e-3
 # Without it, idle threads of PyTorch burn CPU time while they wait, most of
@@ -103,25 +116,41 @@ class Worker:
         self.process.wait()
 
 
-def check(args: argparse.Namespace) -> dict[str, dict[str, float]]:
+def check(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Losses of every side from the same weights and data."""
-    losses: dict[str, dict[str, float]] = {}
+    losses: dict[str, dict[str, Any]] = {}
     for work in args.checks:
-        losses[work] = {}
+        row = ROWS[work]
+        steps = row.check_steps if isinstance(row, MethodRow) else 1
+        found = {}
         for side in CHECKS[work]:
             worker = Worker(side, args)
-            losses[work][side] = worker.ask("loss", work=work)["loss"]
+            answer = worker.ask("losses", work=work, steps=steps)
+            found[side] = answer["losses"]
             worker.close()
-        reference = losses[work]["metazoo"]
-        for loss in losses[work].values():
-            if abs(loss - reference) > CHECK_TOLERANCE * abs(reference):
-                raise SystemExit(f"{work}: losses differ: {losses[work]}")
-        print(work, "losses agree:", losses[work], flush=True)
+        first, later = _tolerances(row)
+        bounds = np.array([first] + [later] * (steps - 1))
+        reference = np.array(found["metazoo"])
+        for values in found.values():
+            apart = np.abs(np.array(values) - reference)
+            if not (apart <= bounds * np.abs(reference)).all():
+                raise SystemExit(f"{work}: losses differ: {found}")
+        print(work, "losses agree:", found, flush=True)
+        losses[work] = found
     return losses
 
 
-def measure(work: Workload, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """One row for each round and side, sides interleaved."""
+def _tolerances(work: Workload) -> tuple[float, float]:
+    """Of the first loss, and of those after it."""
+    if isinstance(work, MethodRow):
+        return work.tolerance, work.later_tolerance
+    return CHECK_TOLERANCE, CHECK_TOLERANCE
+
+
+def measure(
+    work: Workload, args: argparse.Namespace
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """One row for each round and side, interleaved; peak memory of sides."""
     workers = [Worker(side, args) for side in SIDES[work.name]]
     for worker in workers:
         worker.ask("prepare", work=work.name)
@@ -140,12 +169,15 @@ def measure(work: Workload, args: argparse.Namespace) -> list[dict[str, Any]]:
                     "load": os.getloadavg()[0],
                 }
             )
+    peaks = {w.side: w.ask("peak")["peak_mib"] for w in workers}
     for worker in workers:
         worker.close()
-    return rows
+    return rows, peaks
 
 
 def _steps(work: Workload) -> int:
+    if isinstance(work, MethodRow):
+        return work.repeats
     many = {"W1_T16": 1, "W4": 10, "LEO_1": 20, "LEO_5": 10, "LEO_adapt": 20}
     many |= {"BANDE_alphabets": 5, "BANDE_semi": 5, "BANDE_adapt": 20}
     return many.get(work.name, 2)
@@ -254,14 +286,15 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Checks, measures, and writes results."""
     args = parse()
-    summary: dict[str, Any] = {"machine": machine(args), "ratios": {}}
+    summary: dict[str, Any] = {"machine": machine(args)}
+    summary |= {"ratios": {}, "peak_mib": {}}
     if args.checks:
         summary["losses"] = check(args)
     rows: list[dict[str, Any]] = []
     for name in args.workloads:
-        part = measure(WORKLOADS[name], args)
+        part, summary["peak_mib"][name] = measure(ROWS[name], args)
         rows += part
-        summary["ratios"][name] = ratios(WORKLOADS[name], part)
+        summary["ratios"][name] = ratios(ROWS[name], part)
         report(name, summary["ratios"][name])
         write(args.name, summary, rows)
     if not args.no_memory:

@@ -18,8 +18,8 @@ def serve(make: Make, versions: dict[str, str]) -> None:
 
     Commands: `{"do": "prepare", "work": W, "side": V}` builds a step and
     runs it twice; `{"do": "run", ..., "steps": n}` times n steps;
-    `{"do": "loss", ...}` gives the loss of the first step from the given
-    weights; `{"do": "peak"}` gives the peak memory so far.
+    `{"do": "losses", ..., "steps": n}` gives the losses of the first n steps
+    from the given weights; `{"do": "peak"}` gives the peak memory so far.
 
     Args:
         make: From the names of workload and side to a step, a function that
@@ -49,8 +49,9 @@ def _answer(
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {"peak_mib": peak / 1024}
     key = command["work"], command["side"]
-    if command["do"] == "loss":
-        return {"loss": make(*key)()}
+    if command["do"] == "losses":
+        step = make(*key)
+        return {"losses": [step() for _ in range(command["steps"])]}
     if key not in steps:
         steps[key] = make(*key)
         steps[key]()

@@ -1,0 +1,68 @@
+"""Rows of the methods that have a file of their own on either side.
+
+A method M has `data_M.py` (weights and data, NumPy alone), `metazoo_M.py`
+and `torch_M_side.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from workloads import Workload
+
+
+@dataclass(frozen=True)
+class MethodRow(Workload):
+    """One thing to time of one method.
+
+    Attributes:
+        method: Name of the method.
+        repeats: Steps of a round.
+        timed: Whether it is timed, or compared alone.
+        checked: Whether both sides' losses are compared; not where they
+            draw.
+        check_steps: Steps whose losses are compared: those after the first
+            depend on gradients and optimizer too.
+        tolerance: Largest relative difference of the first losses.
+        later_tolerance: Of the losses after it.
+    """
+
+    method: str = ""
+    repeats: int = 2
+    timed: bool = True
+    checked: bool = True
+    check_steps: int = 1
+    tolerance: float = 1e-4
+    later_tolerance: float = 1e-3
+
+
+def _row(
+    name: str, kind: str, sizes: tuple[int, ...], **more: Any
+) -> MethodRow:
+    """A row; sizes are tasks, ways, shots, queries a class, inner steps."""
+    method = name.rsplit("_", 1)[0].lower()
+    return MethodRow(
+        name,
+        kind,
+        *sizes,
+        method=method,
+        targets=((f"torch_{method}", 1.0),),
+        **more,
+    )
+
+
+METHOD_ROWS = {
+    row.name: row
+    for row in (
+        _row("CAML_step", "train", (4, 5, 1, 5, 3), filters=32, check_steps=3),
+        _row(
+            "CAML_adapt",
+            "adapt",
+            (1, 5, 5, 15, 5),
+            clock="wall",
+            filters=32,
+            repeats=5,
+        ),
+    )
+}
