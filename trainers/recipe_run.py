@@ -23,6 +23,7 @@ from metazoo.trainers.trainer import Trainer
 from metazoo.whole_files import replacing, write_text
 
 if TYPE_CHECKING:
+    from metazoo.data import ClassDataset
     from metazoo.recipe import EpisodicRecipe
 
 RECIPE_NAME = "recipe.json"
@@ -136,8 +137,10 @@ class RecipeRun:
         write_text(self.output / RECIPE_NAME, text)
         with replacing(self.output / MODEL_NAME) as temporary:
             learner.save(temporary)
-        known = {**self._metadata(learner), **metadata}
-        return save_to_preset(learner, preset, known, overwrite=True)
+        known = metadata_of(self.recipe, self.settings, self.data, learner)
+        return save_to_preset(
+            learner, preset, {**known, **metadata}, overwrite=True
+        )
 
     def _build(self) -> keras.Model:
         recipe = self.recipe
@@ -179,18 +182,32 @@ class RecipeRun:
             "validation_tasks": VALIDATION_TASKS * replicas,
         }
 
-    def _metadata(self, learner: keras.Model) -> dict[str, Any]:
-        low_high = learner.value_range
-        return {
-            "dataset": self.data.name,
-            "recipe": self.settings,
-            "episode": as_json(self.recipe.task_setting()),
-            "input_spec": {
-                "shape": list(learner.example_shape),
-                "dtype": learner.example_dtype.name,
-                "value_range": None if low_high is None else list(low_high),
-            },
-            "data_fingerprint": self.data.fingerprint,
-            "data_licence": licence_of(self.data.name),
-            "seed": self.recipe.seed,
-        }
+
+def metadata_of(
+    recipe: EpisodicRecipe,
+    settings: Mapping[str, Any],
+    data: ClassDataset,
+    learner: keras.Model,
+) -> dict[str, Any]:
+    """What a preset's metadata say of its training.
+
+    Args:
+        recipe: that was trained.
+        settings: its fields as they were given, in JSON types.
+        data: its training data.
+        learner: the result.
+    """
+    low_high = learner.value_range
+    return {
+        "dataset": data.name,
+        "recipe": settings,
+        "episode": as_json(recipe.task_setting()),
+        "input_spec": {
+            "shape": list(learner.example_shape),
+            "dtype": learner.example_dtype.name,
+            "value_range": None if low_high is None else list(low_high),
+        },
+        "data_fingerprint": data.fingerprint,
+        "data_licence": licence_of(data.name),
+        "seed": recipe.seed,
+    }

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from metazoo.computed_recipe import ComputedRecipe
+from metazoo.trainers.computed import compute_recipe
 from metazoo.trainers.recipe_run import STEPS_PER_EPOCH, RecipeRun
 from metazoo.trainers.stages import finished_stages
 
@@ -41,7 +43,8 @@ def train_recipe(
     Called again after it was killed, it goes on from the last checkpoint;
     for the same bits as without the kill, call `deterministic` first.
     A recipe with stages leaves a folder of the same kind for each in
-    `stages/`; a stage that is done is not repeated.
+    `stages/`; a stage that is done is not repeated. A `ComputedRecipe` leaves
+    `recipe.json`, `preset/` and what it keeps to go on after a kill.
 
     Args:
         recipe: what to train.
@@ -87,6 +90,14 @@ def train_recipe(
         stage_presets or {},
         resume,
     )
+    if isinstance(recipe, ComputedRecipe):
+        return compute_recipe(
+            recipe,
+            Path(output_dir),
+            None if data_dir is None else os.fspath(data_dir),
+            presets=presets,
+            shows_progress=verbose != 0,
+        )
     run = RecipeRun(
         recipe, output_dir, data_dir, strategy, checkpoint_every, presets
     )
@@ -97,6 +108,6 @@ def train_recipe(
 def _train_stage(
     shared: Mapping[str, Any], stage: EpisodicRecipe, folder: Path
 ) -> Path:
-    if shared["verbose"] != 0:
+    if shared["verbose"] != 0 and not isinstance(stage, ComputedRecipe):
         print(f"stage {folder.name}: {stage.steps} steps", flush=True)
     return train_recipe(stage, folder, **shared)

@@ -79,6 +79,20 @@ def finished_preset(recipe: EpisodicRecipe, folder: Path) -> Path | None:
     preset = folder / PRESET_NAME
     if not preset.is_dir():
         return None
+    check_same_recipe(recipe, folder)
+    return preset
+
+
+def check_same_recipe(recipe: EpisodicRecipe, folder: Path) -> None:
+    """Refuses a folder that another recipe's run left.
+
+    Args:
+        recipe: what is wanted.
+        folder: of the run; it holds `recipe.json`.
+
+    Raises:
+        CheckpointError: the run was of another recipe.
+    """
     stored = json.loads((folder / RECIPE_NAME).read_text(encoding="utf-8"))
     wanted = as_json(dataclasses.asdict(recipe))
     names = sorted(set(stored) | set(wanted))
@@ -88,7 +102,6 @@ def finished_preset(recipe: EpisodicRecipe, folder: Path) -> Path | None:
             f"{folder} holds a model trained by another recipe: the "
             f"fields {changed} differ. Use another folder, or remove it."
         )
-    return preset
 
 
 def _trained(
