@@ -21,6 +21,7 @@ COMMANDS = (
     "fetch",
     "train",
     "evaluate",
+    "compare",
     "adapt",
     "export",
     "serve",

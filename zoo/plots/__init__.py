@@ -12,6 +12,7 @@ from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
     from metazoo.plots.cluster_picture import plot_clusters
+    from metazoo.plots.comparison_plot import plot_comparison
     from metazoo.plots.confusion import plot_confusion
     from metazoo.plots.curves import plot_shots_curve, plot_ways_curve
     from metazoo.plots.episode_picture import draw_episode
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "draw_episode",
     "plot_clusters",
+    "plot_comparison",
     "plot_confusion",
     "plot_reliability",
     "plot_samples",
@@ -36,6 +38,7 @@ __getattr__, __dir__ = _lazy(
     __name__,
     {
         "cluster_picture": "plot_clusters",
+        "comparison_plot": "plot_comparison",
         "confusion": "plot_confusion",
         "curves": "plot_shots_curve plot_ways_curve",
         "episode_picture": "draw_episode",
