@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from metazoo.experiments import Bench
 
-_MAML: dict[str, Any] = {"adapts": "all", "inner_learning_rate": 0.1}
+_MAML: dict[str, Any] = {"adapts": "all"}
 _MEAN: dict[str, Any] = {"attention": "mean"}
 # Rows of the paper's tables, in their order. What is not trained starts from
 # random weights, and learns from the support set alone, all of them.
