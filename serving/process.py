@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -66,7 +66,7 @@ def serve(
     read = files.settings()
     if found is None:
         ports = {"port": port, "rest_port": rest_port, "host": host}
-        return _serve_embedded(folders, {**ports, **read, **settings})
+        return serve_embedded(folders, {**ports, **read, **settings})
     flags = tf_serving.flags(port, rest_port, files, settings)
     return _serve_binary(found, folders, files, flags, (host, port, rest_port))
 
@@ -111,20 +111,34 @@ def check_folders(models: Mapping[str, str | Path]) -> dict[str, Path]:
     return folders
 
 
-def _serve_embedded(
-    folders: Mapping[str, Path], settings: Mapping[str, Any]
+def serve_embedded(
+    folders: Mapping[str, Path],
+    settings: Mapping[str, Any],
+    on_ready: Callable[[Any], None] | None = None,
 ) -> int:
+    """Serves with the embedded server until SIGTERM or SIGINT.
+
+    Args:
+        folders: Name -> base folder; empty for those of the settings' file.
+        settings: Arguments of `EmbeddedServer`.
+        on_ready: Called with the server once its ports are open.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ServingError: If a setting can't be used or a port is taken.
+    """
     app: Any = require("metazoo.serving.server.app")
     server = app.EmbeddedServer(folders or None, **settings)
-    server.run_until_signalled(
-        lambda ready: _say_ready(
-            "embedded server",
-            ready.names,
-            ready.host,
-            ready.port,
-            ready.rest_port,
-        )
-    )
+
+    def ready(running: Any) -> None:
+        places = (running.host, running.port, running.rest_port)
+        _say_ready("embedded server", running.names, *places)
+        if on_ready is not None:
+            on_ready(running)
+
+    server.run_until_signalled(ready)
     if not server.drained:
         # A running graph can't be stopped, and Python waits for its thread.
         leave = threading.Timer(LEAVE_SECONDS, os._exit, [0])

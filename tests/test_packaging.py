@@ -96,6 +96,14 @@ def test_wheel_holds_every_template(wheel):
         assert wheel.read(f"metazoo/serving/{relative}") == path.read_bytes()
 
 
+def test_wheel_holds_every_file_of_the_demo_page(wheel):
+    files = sorted((ROOT / "serving" / "demo" / "page").iterdir())
+    assert {path.suffix for path in files} >= {".html", ".css", ".js"}
+    for path in files:
+        name = f"metazoo/serving/demo/page/{path.name}"
+        assert wheel.read(name) == path.read_bytes()
+
+
 def test_wheel_holds_nothing_else(wheel):
     kinds = {Path(name).suffix for name in wheel.namelist()}
     assert ".pyc" not in kinds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -15,6 +16,7 @@ from metazoo.serving.config_protos import (
     read_text,
 )
 from metazoo.serving.server.batching_options import BatchingOptions
+from metazoo.serving.server.pages import Page
 from metazoo.serving.server.tls import ServerTls
 
 LARGEST_REQUEST = 2**31 - 1
@@ -74,6 +76,8 @@ class ServerOptions:
         tls: Certificates of both ports; None for no encryption.
         tensor_content: Whether outputs are sent as raw bytes; otherwise in
             typed fields, as TensorFlow Serving sends them.
+        pages: Files for people that REST serves beside the API, by path,
+            such as `/`; None for none.
     """
 
     port: int = 8500
@@ -99,6 +103,7 @@ class ServerOptions:
     batching: BatchingOptions | str | Path | None = None
     tls: ServerTls | str | Path | None = None
     tensor_content: bool = False
+    pages: Mapping[str, Page] | None = None
 
     def __post_init__(self) -> None:
         """Reads the files and checks the values.

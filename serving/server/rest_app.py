@@ -24,6 +24,7 @@ from metazoo.serving.server.answers import signature_map, status_response
 from metazoo.serving.server.core import ModelSelector, PredictCore
 from metazoo.serving.server.in_flight import BytesInFlight, Lease
 from metazoo.serving.server.options import ServerOptions
+from metazoo.serving.server.pages import page_response
 from metazoo.serving.server.rest_body import BodyError, read_body, unpacked
 from metazoo.serving.server.turns import milliseconds_left, now
 from metazoo.serving.status import HTTP_STATUS, StatusError, invalid
@@ -136,6 +137,9 @@ class RestApp:
                 self._core.metrics.render(),
                 headers={"content-type": prometheus.CONTENT_TYPE},
             )
+        pages = self._options.pages or {}
+        if method in ("GET", "HEAD") and path in pages:
+            return page_response(pages[path])
         if not path.lower().startswith("/v1/"):
             return Response(NOT_FOUND_PAGE, 404, media_type="text/html")
         response = self._answer_api(call)

@@ -15,11 +15,14 @@ def log_to_stderr() -> Iterator[None]:
     logger = logging.getLogger("metazoo")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(FORMAT))
-    level = logger.level
+    level, propagates = logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    # Libraries may have given the root logger a handler of its own.
+    logger.propagate = False
     try:
         yield
     finally:
         logger.setLevel(level)
+        logger.propagate = propagates
         logger.removeHandler(handler)

@@ -12,7 +12,8 @@ from typing import Any
 from metazoo.cli.logs import log_to_stderr
 from metazoo.cli.options import download_progress
 from metazoo.cli.quiet import load_tensorflow
-from metazoo.cli.serve_options import add_arguments, settings_of
+from metazoo.cli.serve_demo import refuse_demo_options, run_demo
+from metazoo.cli.serve_options import add_arguments, server_files, settings_of
 from metazoo.errors import ServingError
 
 __all__ = ["EXAMPLE", "HELP", "add_arguments", "run"]
@@ -24,6 +25,9 @@ _PRESET = "preset:"
 
 def run(args: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT; each model has a name of its own."""
+    if args.demo:
+        return run_demo(args)
+    refuse_demo_options(args)
     models = args.model or []
     names = [name for name, _ in models]
     if len(set(names)) < len(names):
@@ -34,15 +38,8 @@ def run(args: argparse.Namespace) -> int:
     exports = any(place.startswith(_PRESET) for _, place in models)
     load_tensorflow(args.debug, keras=exports)
     from metazoo.serving import serve
-    from metazoo.serving.server_files import ServerFiles
 
-    files = ServerFiles(
-        args.model_config_file,
-        bool(args.enable_batching),
-        args.batching_parameters_file,
-        args.monitoring_config_file,
-        args.ssl_config_file,
-    )
+    files = server_files(args)
     with log_to_stderr(), _folders(dict(models)) as folders:
         return serve(
             folders,

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metazoo.cli.options import name_and_value
+
+if TYPE_CHECKING:
+    from metazoo.serving.server_files import ServerFiles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     _add_models(parser)
+    _add_demo(parser.add_argument_group("demo page"))
     _add_addresses(parser)
     _add_files(parser.add_argument_group("files of TensorFlow Serving"))
     _add_settings(parser.add_argument_group("settings of TensorFlow Serving"))
@@ -45,6 +49,26 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
     return {name: v for name, v in found.items() if v is not None}
 
 
+def server_files(args: argparse.Namespace) -> ServerFiles:
+    """The files of TensorFlow Serving that were given.
+
+    Args:
+        args: The parsed options.
+
+    Raises:
+        ServingError: If they don't go together.
+    """
+    from metazoo.serving.server_files import ServerFiles
+
+    return ServerFiles(
+        args.model_config_file,
+        bool(args.enable_batching),
+        args.batching_parameters_file,
+        args.monitoring_config_file,
+        args.ssl_config_file,
+    )
+
+
 def _add_models(parser: argparse.ArgumentParser) -> None:
     group = parser.add_mutually_exclusive_group(required=True)
     group.add_argument(
@@ -60,6 +84,32 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE",
         help="list of models, with version policies and labels",
+    )
+    group.add_argument(
+        "--demo",
+        action="store_true",
+        help="serve a page on which you teach a model new characters and "
+        "texts, and open it",
+    )
+
+
+def _add_demo(group: Any) -> None:
+    group.add_argument(
+        "--demo-images",
+        metavar="PRESET",
+        help="preset of the characters (protonet_conv4_omniglot); any "
+        "few-shot learner of grey square images",
+    )
+    group.add_argument(
+        "--demo-texts",
+        metavar="PRESET",
+        help="preset of the texts (that of ATAML); any few-shot learner of "
+        "texts",
+    )
+    group.add_argument(
+        "--no-browser",
+        action="store_true",
+        help="print the address of the page and open nothing",
     )
 
 
