@@ -147,7 +147,7 @@ class System:
 
 
 def method_contenders(spec: MethodSpec) -> list[Contender]:
-    """The registered presets of a method's own model, not of its controls.
+    """The registered presets of a method, those of its controls too.
 
     Args:
         spec: the method.
@@ -155,7 +155,6 @@ def method_contenders(spec: MethodSpec) -> list[Contender]:
     return [
         Contender(info.preset, info.metadata)
         for info in list_presets(spec.name)
-        if info.metadata.class_name == spec.class_name
     ]
 
 

@@ -213,15 +213,21 @@ def _labelled(
 ) -> tuple[System, ...]:
     """Gives the only system of a method the method's name; refuses twins.
 
+    That of a control keeps its own.
+
     Raises:
         MetazooError: a preset is there twice, or two have one name.
     """
     of_method = [system.method for system in systems]
+
+    def name(system: System) -> str:
+        own = known[system.method].class_name
+        classes = {one.metadata.class_name for one in system.contenders}
+        alone = of_method.count(system.method) == 1 and classes == {own}
+        return system.method if alone else system.name
+
     named = [
-        dataclasses.replace(system, name=system.method)
-        if of_method.count(system.method) == 1
-        else system
-        for system in systems
+        dataclasses.replace(system, name=name(system)) for system in systems
     ]
     names = [system.name for system in named]
     twice = sorted({name for name in names if names.count(name) > 1})

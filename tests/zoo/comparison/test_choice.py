@@ -103,12 +103,6 @@ def test_ways_are_read_from_the_config(presets):
     assert free.most_ways is None
 
 
-def test_presets_of_controls_do_not_stand_for_the_method(presets, monkeypatch):
-    spec = get_method("maml")
-    monkeypatch.setattr(type(spec), "class_name", property(lambda _: "Other"))
-    assert method_contenders(spec) == []
-
-
 def test_identity_is_that_of_weights_and_config(presets):
     one, other, third = method_contenders(get_method("maml"))
     assert set(one.identity) == {"config.json", "model.weights.h5"}

@@ -4,6 +4,7 @@ from metazoo.comparison import gather
 from metazoo.comparison.field import Field
 from metazoo.data import from_arrays, load_glyphs
 from metazoo.errors import MetazooError, PresetError
+from metazoo.registry import MethodSpec
 
 pytestmark = pytest.mark.usefixtures("presets")
 
@@ -17,6 +18,11 @@ def test_methods_stand_for_their_systems_in_the_order_asked(drawings):
     assert names(field) == ["protonet", "maml"]
     assert len(field.systems[1].contenders) == 3
     assert field.left_out == {}
+
+
+def test_a_control_keeps_the_name_of_its_preset(drawings, monkeypatch):
+    monkeypatch.setattr(MethodSpec, "class_name", "Other")
+    assert names(gather(["protonet"], drawings, [3])) == ["protonet_tiny"]
 
 
 def test_no_name_takes_every_method_that_fits_and_says_of_the_rest(
