@@ -234,21 +234,47 @@ class InnerLoopLearner(EpisodicLearner):
         num_ways: Any,
     ) -> dict[str, tf.Tensor]:
         """Adapts to every task; see `EpisodicLearner.adapt_state`."""
+        return self.adapted_state(support_x, support_y, support_mask, num_ways)
+
+    def adapted_state(
+        self,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        support_mask: tf.Tensor,
+        num_ways: Any,
+        *settings: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """As `adapt_state`, with settings of each task.
+
+        Args:
+            support_x: float32 [tasks, support, *features], raw values.
+            support_y: int64 [tasks, support].
+            support_mask: bool [tasks, support].
+            num_ways: number of columns.
+            *settings: tensors [tasks, ...] of which `adapt_task` gets those
+                of its task.
+        """
         class_mask = class_mask_of(support_y, support_mask, num_ways)
         initial = self.initial_weights(num_ways)
 
         def one(task: Any) -> list[tf.Tensor]:
-            x, y, mask, classes = task
+            x, y, mask, classes, *own = task
             # Padding must not enter the batch statistics either.
             x, y = real_rows([x, y], mask)
-            weights = self.adapt_task(initial, x, y, classes)
+            weights = self.adapt_task(initial, x, y, classes, *own)
             return [*weights, *(self.query_moments(weights, x) or [])]
 
         spec = self.state_spec()
         names = [*self._weight_names(), *self._moment_names()]
         values = tf.map_fn(
             one,
-            (self.prepared(support_x), support_y, support_mask, class_mask),
+            (
+                self.prepared(support_x),
+                support_y,
+                support_mask,
+                class_mask,
+                *settings,
+            ),
             fn_output_signature=[
                 tf.TensorSpec(spec[name].shape[1:], spec[name].dtype)
                 for name in names

@@ -73,6 +73,20 @@ class UnrolledLearner(DescentLearner):
             logits = tf.map_fn(one, tasks, fn_output_signature=spec)
         return self.query_loss(episode, logits), logits
 
+    def training_moments(
+        self, weights: list[tf.Tensor], support_x: Any
+    ) -> list[tf.Tensor] | None:
+        """Statistics that normalise queries in training.
+
+        Args:
+            weights: the adapted weights.
+            support_x: prepared [support, ...], real examples only.
+
+        Returns:
+            By default those of prediction; None for the queries' own.
+        """
+        return self.query_moments(weights, support_x)
+
     def _query_logits(
         self, initial: list[tf.Tensor], task: Episode, class_mask: tf.Tensor
     ) -> tf.Tensor:
@@ -91,7 +105,7 @@ class UnrolledLearner(DescentLearner):
             self.first_order,
         )
         query_x = real_rows(task.query_x, task.query_mask)
-        moments = self.query_moments(weights, support_x)
+        moments = self.training_moments(weights, support_x)
         logits = self.task_logits(weights, query_x, class_mask, moments)
         rows = tf.cast(tf.where(task.query_mask), tf.int32)
         shape = [tf.shape(task.query_mask)[0], tf.shape(logits)[1]]

@@ -37,8 +37,9 @@ def conv4(
         filters: Channels of every convolution.
         downsampling: `"max_pool"` (2x2) or `"stride"` (2, padding "same").
         pooling: `"flatten"`, or `"average"` over height and width.
-        normalization: `"batch"`, `"conditional"`, `"layer"`, `"group"` or
-            `"none"`; see `ConditionalBatchNormalization`.
+        normalization: `"batch"`, `"offset"` (without a scale),
+            `"conditional"`, `"layer"`, `"group"` or `"none"`; see
+            `ConditionalBatchNormalization`.
         rescaling: `(scale, offset)` applied to raw pixels in 0..255, or
             None. Omniglot takes `(-1 / 255, 1.0)`: ink becomes 1.
         use_bias: Whether convolutions have a bias; idle in front of batch

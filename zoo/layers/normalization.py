@@ -10,7 +10,14 @@ from metazoo.layers.conditional_batch_normalization import (
 from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.exact_group_normalization import ExactGroupNormalization
 
-NORMALIZATIONS = ("batch", "conditional", "layer", "group", "none")
+NORMALIZATIONS = (
+    "batch",
+    "offset",
+    "conditional",
+    "layer",
+    "group",
+    "none",
+)
 _MAX_GROUPS = 32
 
 
@@ -40,9 +47,9 @@ def normalize(x: Any, normalization: str, name: str) -> Any:
 
     Args:
         x: `[examples, height, width, channels]`, symbolic.
-        normalization: `"batch"`, `"conditional"` (batch normalisation that
-            may be modulated for each example), `"layer"`, `"group"` or
-            `"none"`.
+        normalization: `"batch"`, `"offset"` (batch normalisation without a
+            scale), `"conditional"` (one that may be modulated for each
+            example), `"layer"`, `"group"` or `"none"`.
         name: Name of the layer.
 
     Returns:
@@ -54,6 +61,8 @@ def normalize(x: Any, normalization: str, name: str) -> Any:
     check_choice("normalization", normalization, NORMALIZATIONS)
     if normalization == "batch":
         return ExactBatchNormalization(name=name)(x)
+    if normalization == "offset":
+        return ExactBatchNormalization(scale=False, name=name)(x)
     if normalization == "conditional":
         return ConditionalBatchNormalization(name=name)(x)
     if normalization == "layer":
