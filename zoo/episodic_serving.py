@@ -234,9 +234,15 @@ class EpisodicServing(EpisodicTraining):
     def _serve_predict(
         self, query_x: tf.Tensor, **state: tf.Tensor
     ) -> dict[str, tf.Tensor]:
+        return self._serve_answers("predict", query_x, state)
+
+    def _serve_answers(
+        self, verb: str, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Runs a verb that predicts from a state, faulty tasks kept apart."""
         with tf.control_dependencies(self._ways_agree(state)):
             query_x = tf.identity(query_x)
-        outputs = self._function("predict")(query_x, state)
+        outputs = self._function(verb)(query_x, state)
         # The logits tell of a state that is itself of a wrong task.
         wrong = self.faulty_tasks(query_x) | any_not_finite(outputs["logits"])
         # A class has no NaN: -1 keeps who reads nothing else from harm.
