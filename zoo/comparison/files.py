@@ -39,7 +39,7 @@ def write_comparison(
     texts = {
         ".json": json_text({"reference": reference, **found.to_dict()}),
         ".csv": as_csv(flat_rows(found, reference)),
-        ".md": markdown(found, reference, picture and picture.name),
+        ".md": markdown(found, reference, picture.name if picture else None),
     }
     for suffix, text in texts.items():
         write_text(base.with_suffix(suffix), text)

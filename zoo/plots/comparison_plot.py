@@ -109,4 +109,5 @@ def _say_nothing(axes: Axes, place: int) -> None:
         va="center",
         color=MUTED,
         fontsize=8,
+        bbox={"facecolor": PAGE, "edgecolor": "none", "pad": 2},
     )
