@@ -6,22 +6,19 @@ python benchmarks/serving.py --rounds 7 --requests 200
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import os
-import platform
 import signal
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
+from recording import Rows, machine, write
 from serving_sides import (
     SIGNATURE,
     Load,
@@ -33,10 +30,8 @@ from serving_sides import (
 
 from metazoo.serving.session import SavedModelSession
 
-HERE = Path(__file__).resolve().parent
 CLIENTS = 16
 BATCHING = ("--enable-batching",)
-Rows = list[dict[str, Any]]
 
 # Name -> (side, against, measure, how they are compared, target).
 COMPARISONS: dict[str, tuple[str, str, str, str, str]] = {
@@ -219,34 +214,6 @@ def memory(
         "resident_mib": resident,
         "growth": resident[-1] / resident[0],
     }
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers depend on."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next(line for line in lines if line.startswith("model name"))
-    packages = ("metazoo", "tensorflow", "grpcio", "uvicorn", "orjson")
-    return {
-        "cpu": model.split(":")[1].strip(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in packages},
-        "load_average": os.getloadavg(),
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def write(name: str, summary: dict[str, Any], rows: Rows) -> None:
-    """Writes the rounds as CSV and the summary as JSON."""
-    folder = HERE / "results"
-    folder.mkdir(exist_ok=True)
-    with open(folder / f"{name}.csv", "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    text = json.dumps(summary, indent=1)
-    (folder / f"{name}.json").write_text(text + "\n")
 
 
 def report(found: Rows) -> None:

@@ -62,12 +62,6 @@ def write_bodies(
     Returns:
         `grpc`, `json` or `base64` -> file.
     """
-    request = predict_pb2.PredictRequest()
-    request.model_spec.name = MODEL
-    request.model_spec.signature_name = SIGNATURE
-    for name, value in inputs.items():
-        write_content(request.inputs[name], value)
-    columns = {"signature_name": SIGNATURE, "inputs": inputs}
     coded: dict[str, Any] = {
         name: [{"b64": base64.b64encode(row.tobytes()).decode()} for row in v]
         if v.dtype == np.float32
@@ -75,14 +69,47 @@ def write_bodies(
         for name, v in inputs.items()
     }
     texts = {"signature_name": f"{SIGNATURE}_bytes", "inputs": coded}
-    bodies = {
-        "grpc": request.SerializeToString(),
-        "json": orjson.dumps(columns, option=orjson.OPT_SERIALIZE_NUMPY),
-        "base64": orjson.dumps(texts, option=orjson.OPT_SERIALIZE_NUMPY),
+    return store_bodies(
+        {
+            "grpc": grpc_body(MODEL, SIGNATURE, inputs),
+            "json": json_body(SIGNATURE, inputs),
+            "base64": orjson.dumps(texts, option=orjson.OPT_SERIALIZE_NUMPY),
+        },
+        folder,
+    )
+
+
+def grpc_body(
+    model: str, signature: str, inputs: dict[str, np.ndarray]
+) -> bytes:
+    """A request as gRPC carries it."""
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature
+    for name, value in inputs.items():
+        write_content(request.inputs[name], value)
+    return request.SerializeToString()
+
+
+def json_body(signature: str, inputs: dict[str, np.ndarray]) -> bytes:
+    """A request as REST carries it, column by column; texts as strings."""
+    columns = {
+        name: np.char.decode(value, "utf-8").tolist()
+        if value.dtype.kind == "S"
+        else np.ascontiguousarray(value)
+        for name, value in inputs.items()
     }
-    paths = {form: folder / f"{form}.body" for form in bodies}
-    for form, body in bodies.items():
-        paths[form].write_bytes(body)
+    return orjson.dumps(
+        {"signature_name": signature, "inputs": columns},
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+
+
+def store_bodies(bodies: dict[str, bytes], folder: Path) -> dict[str, Path]:
+    """Writes requests to files, by their names."""
+    paths = {name: folder / f"{name}.body" for name in bodies}
+    for name, body in bodies.items():
+        paths[name].write_bytes(body)
     return paths
 
 
@@ -95,9 +122,9 @@ class Server:
     """
 
     def __init__(self, base: Path, *options: str) -> None:
-        """Starts it and waits until it is ready."""
+        """Starts it and waits until it is ready; the folder names the model."""
         ports = ("--port", "0", "--rest-port", "0")
-        model = ("--model", f"{MODEL}={base}")
+        model = ("--model", f"{base.name}={base}")
         started = time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "metazoo", "serve", *model, *ports]
@@ -135,9 +162,10 @@ class Server:
 class Load:
     """The process that the clients live in."""
 
-    def __init__(self, bodies: dict[str, Path]) -> None:
-        """Starts it."""
+    def __init__(self, bodies: dict[str, Path], model: str = MODEL) -> None:
+        """Starts it; the bodies whose names begin with `grpc` go there."""
         self._bodies = bodies
+        self._path = f"/v1/models/{model}:predict"
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "serving_load.py")],
             stdin=subprocess.PIPE,
@@ -154,10 +182,11 @@ class Load:
             `latencies` in seconds, `seconds` in all, and `cpu`, the
             server's CPU seconds for one request.
         """
+        grpc = form.startswith("grpc")
         command = {
-            "transport": "grpc" if form == "grpc" else "rest",
-            "port": server.port if form == "grpc" else server.rest_port,
-            "path": f"/v1/models/{MODEL}:predict",
+            "transport": "grpc" if grpc else "rest",
+            "port": server.port if grpc else server.rest_port,
+            "path": self._path,
             "body": str(self._bodies[form]),
             "clients": clients,
             "requests": max(requests, clients),

@@ -99,6 +99,8 @@ def wait_for_port(port: str, process: subprocess.Popen[bytes]) -> None:
 def tables():
     """The generator, which is a script and no part of the package."""
     path = ROOT / "docs" / "build_tables.py"
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
     spec = importlib.util.spec_from_file_location("build_tables", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
