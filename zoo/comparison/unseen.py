@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from metazoo.comparison.choice import Contender
 from metazoo.errors import PresetError
@@ -35,7 +36,7 @@ class UnseenCheck:
         self._spec = spec
         self._data = data
         self._data_dir = data_dir
-        self._names: dict[str, frozenset[str]] = {}
+        self._names: dict[tuple[Any, ...], frozenset[str]] = {}
 
     def check(self, one: Contender) -> None:
         """Refuses a preset that has seen the classes.
@@ -52,7 +53,7 @@ class UnseenCheck:
         if one.metadata.data_fingerprint != self._data.fingerprint:
             if recipe.get("dataset") != self._spec or "split" not in recipe:
                 return
-            seen &= self._training_classes(recipe["split"])
+            seen &= self._training_classes(recipe)
         if seen:
             raise PresetError(
                 f"{one.preset} was trained on {len(seen)} of the "
@@ -61,10 +62,21 @@ class UnseenCheck:
                 "them says nothing of new classes. Choose another --split."
             )
 
-    def _training_classes(self, split: str) -> frozenset[str]:
+    def _training_classes(self, recipe: Mapping[str, Any]) -> frozenset[str]:
+        splits = [recipe["split"]]
+        if recipe.get("train_on_val"):
+            splits.append(recipe["val_split"])
+        options = {k: recipe[k] for k in ("protocol",) if k in recipe}
+        parts = [self._classes(split, options) for split in splits]
+        return frozenset().union(*parts)
+
+    def _classes(
+        self, split: str, options: Mapping[str, Any]
+    ) -> frozenset[str]:
         from metazoo.data import load_dataset
 
-        if split not in self._names:
-            data = load_dataset(self._spec, self._data_dir, split)
-            self._names[split] = frozenset(data.class_names)
-        return self._names[split]
+        key = (split, *options.items())
+        if key not in self._names:
+            data = load_dataset(self._spec, self._data_dir, split, **options)
+            self._names[key] = frozenset(data.class_names)
+        return self._names[key]

@@ -25,8 +25,8 @@ def reads(monkeypatch):
     """Splits that were read, each of 5 classes."""
     calls = []
 
-    def load(spec, data_dir, split):
-        calls.append((spec, data_dir, split))
+    def load(spec, data_dir, split, **options):
+        calls.append((spec, data_dir, split, *options.items()))
         return load_glyphs(split, num_alphabets=1, num_characters=5)
 
     monkeypatch.setattr("metazoo.data.load_dataset", load)
@@ -59,3 +59,20 @@ def test_training_classes_are_read_once(drawings, reads):
     for _ in range(2):
         check(trained_on(dataset="glyphs", split="val"))
     assert reads == [("glyphs", "somewhere", "val")]
+
+
+def test_validation_classes_and_protocol_of_training_count(drawings, reads):
+    data = load_glyphs("val", num_alphabets=1, num_characters=5, seed=1)
+    one = trained_on(
+        dataset="glyphs",
+        split="train",
+        val_split="val",
+        train_on_val=True,
+        protocol="lake",
+    )
+    with pytest.raises(PresetError, match="trained on 5 of the 5 classes"):
+        UnseenCheck("glyphs", data).check(one)
+    assert reads == [
+        ("glyphs", None, "train", ("protocol", "lake")),
+        ("glyphs", None, "val", ("protocol", "lake")),
+    ]
