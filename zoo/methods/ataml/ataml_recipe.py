@@ -115,3 +115,11 @@ RECIPES = {
     for name, fields in _SETS.items()
     for shots in (1, 5)
 }
+# For use: up to ten classes, of one to five texts each.
+RECIPES["clinc150_10way"] = _TWO_CORES.replace(
+    dataset="clinc150",
+    num_ways=10,
+    num_shots=(1, 5),
+    steps=3000,
+    keep_best=True,
+)
