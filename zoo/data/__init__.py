@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from metazoo.data.alphabet_sampler import AlphabetSampler
     from metazoo.data.cifar10 import load_cifar10
     from metazoo.data.class_dataset import ClassDataset, from_arrays
+    from metazoo.data.domain_sampler import DomainSampler
     from metazoo.data.episode import Episode
     from metazoo.data.few_shot_text import (
         load_clinc150,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from metazoo.data.leo_embeddings import load_leo_embeddings
     from metazoo.data.load import load_dataset
     from metazoo.data.mini_imagenet import load_mini_imagenet
+    from metazoo.data.mixture import load_mixture
     from metazoo.data.npz import load_npz
     from metazoo.data.omniglot import load_omniglot
     from metazoo.data.phrases import load_phrases
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AlphabetSampler",
     "ClassDataset",
+    "DomainSampler",
     "Episode",
     "EpisodeSampler",
     "LabelledSampler",
@@ -54,6 +57,7 @@ __all__ = [
     "load_huffpost",
     "load_leo_embeddings",
     "load_mini_imagenet",
+    "load_mixture",
     "load_npz",
     "load_omniglot",
     "load_phrases",
@@ -67,6 +71,7 @@ __getattr__, __dir__ = _lazy(
         "alphabet_sampler": "AlphabetSampler",
         "cifar10": "load_cifar10",
         "class_dataset": "ClassDataset from_arrays",
+        "domain_sampler": "DomainSampler",
         "episode": "Episode",
         "few_shot_text": "load_clinc150 load_huffpost load_reuters",
         "folder": "from_folder",
@@ -75,6 +80,7 @@ __getattr__, __dir__ = _lazy(
         "leo_embeddings": "load_leo_embeddings",
         "load": "load_dataset",
         "mini_imagenet": "load_mini_imagenet",
+        "mixture": "load_mixture",
         "npz": "load_npz",
         "omniglot": "load_omniglot",
         "phrases": "load_phrases",

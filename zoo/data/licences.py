@@ -30,6 +30,12 @@ def licence_of(dataset: str) -> str:
     Returns:
         The terms, empty where they are not known.
     """
+    kind, _, names = dataset.partition(":")
+    if kind == "mixture":
+        return "; ".join(
+            f"{name}: {licence_of(name) or 'not known'}"
+            for name in names.split(",")
+        )
     for beginning, terms in _LICENCES.items():
         if dataset.startswith(beginning):
             return terms

@@ -11,12 +11,13 @@ from metazoo.errors import DataError
 _ALLOWED = (
     '"glyphs", "omniglot", "mini_imagenet", "cifar10", "subspace", '
     '"phrases", "clinc150", "huffpost", "reuters", "npz:PATH", '
-    '"folder:PATH", "texts:PATH", "embeddings:FOLDER" or "tfds:NAME"'
+    '"folder:PATH", "texts:PATH", "embeddings:FOLDER", "mixture:NAME,NAME" '
+    'or "tfds:NAME"'
 )
 
 
 _TEXTS = ("clinc150", "huffpost", "reuters")
-_PREFIXES = ("npz", "folder", "texts", "embeddings", "tfds")
+_PREFIXES = ("npz", "folder", "texts", "embeddings", "mixture", "tfds")
 
 
 def load_dataset(
@@ -30,10 +31,11 @@ def load_dataset(
     Args:
         spec: "glyphs", "omniglot", "mini_imagenet", "cifar10", "subspace",
             "phrases", "clinc150", "huffpost", "reuters", "npz:PATH",
-            "folder:PATH", "texts:PATH", "embeddings:FOLDER" or "tfds:NAME".
+            "folder:PATH", "texts:PATH", "embeddings:FOLDER",
+            "mixture:NAME,NAME" or "tfds:NAME".
         data_dir: folder of the files of "omniglot", "mini_imagenet",
-            "cifar10", "clinc150", "huffpost", "reuters" and "embeddings:",
-            and of TFDS; the others don't use it.
+            "cifar10", "clinc150", "huffpost", "reuters", "mixture:" and
+            "embeddings:", and of TFDS; the others don't use it.
         split: which split; for "npz:", "folder:" and "texts:" only a name
             in reports.
         **options: passed on to the reader, such as `rotations=True`.
@@ -104,6 +106,10 @@ def _load_prefixed(
 
         folder = _needed(spec, data_dir)
         return load_leo_embeddings(folder, argument, split, **options)
+    if kind == "mixture":
+        from metazoo.data.mixture import load_mixture
+
+        return load_mixture(argument.split(","), data_dir, split, **options)
     if kind == "npz":
         from metazoo.data.npz import load_npz
 
