@@ -154,6 +154,12 @@ class EpisodicVerbs(EpisodicServing):
         Raises:
             EpisodeError: an argument is malformed.
         """
+        return self._answers("predict", query_x, state)
+
+    def _answers(
+        self, verb: str, query_x: Any, state: Mapping[str, Any]
+    ) -> dict[str, np.ndarray]:
+        """Checks the arguments and runs a verb that predicts."""
         x, _ = self.checked_examples("query_x", query_x)
         state = self._check_state(state)
         tasks = len(next(iter(state.values())))
@@ -161,7 +167,7 @@ class EpisodicVerbs(EpisodicServing):
             raise EpisodeError(
                 f"query_x holds {len(x)} tasks; the state holds {tasks}."
             )
-        outputs = self._function("predict")(x, state)
+        outputs = self._function(verb)(x, state)
         return {name: value.numpy() for name, value in outputs.items()}
 
     def _function(self, verb: str) -> Any:

@@ -1,4 +1,4 @@
-"""Learners on the features of a backbone that is never trained."""
+"""Learners on a backbone that is never trained."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from metazoo.backbone_checks import check_vector_backbone
 from metazoo.episodic import EpisodicLearner
 
 
-class FrozenFeatures(EpisodicLearner):
-    """Takes L2-normalised features; the backbone stays as it is.
+class FrozenBackbone(EpisodicLearner):
+    """The backbone stays as it is.
 
-    The backbone runs in inference mode and no gradient goes through it, in
-    training as in an exported graph.
+    It runs in inference mode and no gradient goes through it, in training as
+    in an exported graph.
 
     Args:
         backbone: Keras model from one example to a feature vector; its
@@ -23,8 +23,6 @@ class FrozenFeatures(EpisodicLearner):
         *args: as for `EpisodicLearner`.
         **kwargs: as for `EpisodicLearner`.
     """
-
-    adapts_by_gradient = True
 
     def __init__(
         self, backbone: keras.Model, *args: Any, **kwargs: Any
@@ -39,7 +37,7 @@ class FrozenFeatures(EpisodicLearner):
         return self.backbone.output_shape[-1]
 
     def embed(self, x: tf.Tensor) -> tf.Tensor:
-        """Features of length one.
+        """Features of examples.
 
         Args:
             x: float [tasks, examples, *features], raw values.
@@ -52,7 +50,7 @@ class FrozenFeatures(EpisodicLearner):
         flat = tf.ensure_shape(flat, [None, *self.example_shape])
         z = tf.stop_gradient(self.backbone(flat, training=False))
         z = tf.reshape(z, [*_leading(x), self.feature_size])
-        return tf.math.l2_normalize(tf.cast(z, self.variable_dtype), axis=-1)
+        return tf.cast(z, self.variable_dtype)
 
     def with_backbone(
         self,
@@ -77,6 +75,23 @@ class FrozenFeatures(EpisodicLearner):
         for variable, value in own:
             variable.assign(value)
         return made
+
+
+class FrozenFeatures(FrozenBackbone):
+    """Takes L2-normalised features; the backbone stays as it is."""
+
+    adapts_by_gradient = True
+
+    def embed(self, x: tf.Tensor) -> tf.Tensor:
+        """Features of length one.
+
+        Args:
+            x: float [tasks, examples, *features], raw values.
+
+        Returns:
+            [tasks, examples, feature_size], of the learner's own dtype.
+        """
+        return tf.math.l2_normalize(super().embed(x), axis=-1)
 
 
 def _leading(x: tf.Tensor) -> list[Any]:
