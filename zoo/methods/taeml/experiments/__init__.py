@@ -1,0 +1,1 @@
+"""Experiments of TAEML, one module each."""
