@@ -71,7 +71,7 @@ async function ask(path, options = {}) {
   }
   if (PASSING.has(response.status)) throw new Unreachable(messageOf(text));
   if (!response.ok) throw new Refused(response.status, messageOf(text));
-  return parse(text);
+  return parse(response.status, text);
 }
 
 function messageOf(text) {
@@ -83,10 +83,13 @@ function messageOf(text) {
 }
 
 /** Numbers that are not finite come as tokens that JSON does not have. */
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return JSON.parse(text.replace(/-?\b(NaN|Infinity)\b/g, "null"));
+function parse(status, text) {
+  for (const form of [text, text.replace(/-?\b(NaN|Infinity)\b/g, "null")]) {
+    try {
+      return JSON.parse(form);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+    }
   }
+  throw new Refused(status, "an answer that is no JSON");
 }

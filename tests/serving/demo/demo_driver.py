@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 # Rough made-up characters: strokes of points, in shares of the pad.
 GALLOWS = [[(0.3, 0.8), (0.3, 0.2), (0.7, 0.2), (0.7, 0.45)]]
@@ -13,6 +14,8 @@ ZIGZAG = [[(0.2, 0.2), (0.8, 0.2), (0.2, 0.8), (0.8, 0.8)]]
 KINDS = [GALLOWS, CROSS, HOOK]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# Longer than the page waits for further changes.
+QUIET_SECONDS = 0.35
 OUTAGE = "The server can't be reached"
 
 
@@ -37,9 +40,18 @@ class DemoPage:
         self.page = page
         self.tab = tab
         self.sent = []
+        self._under_way = 0
+        self._busy = time.monotonic()
         page.on("request", self._note)
+        page.on("requestfinished", self._ended)
+        page.on("requestfailed", self._ended)
+
+    def _ended(self, request):
+        self._under_way -= 1
+        self._busy = time.monotonic()
 
     def _note(self, request):
+        self._under_way += 1
         if request.url.endswith(":predict"):
             body = json.loads(request.post_data)
             self.sent.append((body["signature_name"], body["inputs"]))
@@ -114,9 +126,10 @@ class DemoPage:
         return self.find(".bars .share").all_inner_texts()
 
     def settle(self):
-        """Until nothing is under way and nothing waits."""
-        self.page.wait_for_timeout(400)
-        self.page.wait_for_load_state("networkidle")
+        """Until nothing is under way and nothing waits to be sent."""
+        self._busy = time.monotonic()
+        while self._under_way or time.monotonic() < self._busy + QUIET_SECONDS:
+            self.page.wait_for_timeout(50)
 
 
 def shown(probability):
