@@ -31,8 +31,8 @@ from serving_sides import (
 from metazoo.serving import export
 from metazoo.serving.session import SavedModelSession
 
-WARM_UP = 3
-LEAST = 20
+WARM_UP = 2
+LEAST = 10
 Run = Callable[[int], list[float]]
 
 
@@ -112,7 +112,6 @@ def _in_turns(
     # Requests a turn; a slow method gets fewer than were asked for.
     shares = {}
     for side, run in sides.items():
-        run(WARM_UP)
         expected = float(np.median(run(WARM_UP)))
         number = min(args.requests, max(LEAST, int(args.seconds / expected)))
         shares[side] = -(-number // args.rounds)
@@ -171,7 +170,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--seconds",
         type=float,
-        default=6.0,
+        default=4.0,
         help=f"about the longest for those; {LEAST} requests at least",
     )
     parser.add_argument("--rounds", type=int, default=3, help="turns of a side")

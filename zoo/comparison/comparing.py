@@ -10,6 +10,11 @@ from typing import TYPE_CHECKING, Any
 from metazoo.comparison.choice import Contender, System
 from metazoo.comparison.field import Field
 from metazoo.comparison.pairs import paired_differences
+from metazoo.data.sampler_checks import (
+    check_enough_classes,
+    check_enough_examples,
+)
+from metazoo.errors import EpisodeError
 from metazoo.stored_cells import stored_cell
 
 if TYPE_CHECKING:
@@ -38,6 +43,21 @@ class Task:
     queries: int = 15
     episodes: int = 600
     seeds: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        """Refuses what gives no interval, or counts an episode twice.
+
+        Raises:
+            EpisodeError: too few episodes, or a seed twice.
+        """
+        if self.episodes < 2:
+            raise EpisodeError(
+                f"episodes must be 2 or more; got {self.episodes}."
+            )
+        if not self.seeds or len(set(self.seeds)) != len(self.seeds):
+            raise EpisodeError(
+                f"seeds must be distinct; got {list(self.seeds)}."
+            )
 
     @property
     def settings(self) -> list[tuple[int, int]]:
@@ -131,6 +151,9 @@ def compare(
         EpisodeError: the task does not fit the data or a learner.
         MetazooError: the folder holds cells of another task or preset.
     """
+    for ways, shots in task.settings:
+        check_enough_classes(data, ways)
+        check_enough_examples(data, shots, task.queries)
     cells, gaps = _plan(field.systems, task)
     measured = _Measured(data, task, output, episode_progress)
     done: list[dict[str, Any]] = []
@@ -232,10 +255,13 @@ class _Measured:
         }
 
     def _measure(self, cell: _Cell) -> dict[str, Any]:
+        from metazoo.checks import check_at_most
         from metazoo.evaluation import evaluate
 
+        learner = self._learner(cell.contender.handle)
+        check_at_most("support_x", cell.ways * cell.shots, learner.max_support)
         result = evaluate(
-            self._learner(cell.contender.handle),
+            learner,
             self._data,
             num_ways=cell.ways,
             num_shots=cell.shots,

@@ -1,10 +1,12 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+import metazoo
 from metazoo.comparison import Task, compare, gather, paired_differences
-from metazoo.errors import MetazooError
+from metazoo.errors import EpisodeError, MetazooError
 from metazoo.evaluation import evaluate
 from metazoo.presets import from_preset
 
@@ -120,6 +122,44 @@ def test_a_folder_never_mixes_two_tasks(field, drawings, found, folder):
     other = Task(ways=(3,), shots=(1,), queries=4, episodes=6, seeds=(1,))
     with pytest.raises(MetazooError, match=r"\['seeds'\] differ"):
         compare(field, drawings, other, output=folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"ways": (3, 13)}, "num_ways=13"),
+        ({"shots": (1, 30)}, "num_shots=30"),
+        ({"queries": 40}, "num_queries=40"),
+    ],
+)
+def test_a_task_that_does_not_fit_the_data_ends_before_any_cell(
+    field, drawings, tmp_path, change, match
+):
+    task = dataclasses.replace(TASK, **change)
+    with pytest.raises(EpisodeError, match=match):
+        compare(field, drawings, task, output=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"episodes": 1}, "episodes must be 2"),
+        ({"seeds": ()}, "seeds"),
+        ({"seeds": (1, 1)}, "seeds must be distinct"),
+    ],
+)
+def test_a_task_without_an_interval_is_refused(change, match):
+    with pytest.raises(EpisodeError, match=match):
+        Task(**change)
+
+
+def test_more_support_than_a_learner_takes_is_refused(drawings, monkeypatch):
+    field = gather(["protonet"], drawings, [3])
+    monkeypatch.setattr(metazoo.ProtoNet, "max_support", 5)
+    task = Task(ways=(3,), shots=(2,), queries=2, episodes=2)
+    with pytest.raises(EpisodeError, match="support_x"):
+        compare(field, drawings, task)
 
 
 def test_without_a_folder_nothing_is_written(drawings, tmp_path, monkeypatch):
