@@ -10,6 +10,7 @@ from metazoo.functional.inner import (
     sgd_step,
     sgd_step_with_state,
 )
+from metazoo.functional.own_graph import own_graph
 from metazoo.functional.seeds import advance_seeds, fold_task
 from metazoo.functional.tasks import accumulate_over_tasks
 
@@ -21,6 +22,7 @@ __all__ = [
     "inner_sgd",
     "inner_sgd_loop",
     "inner_sgd_with_state",
+    "own_graph",
     "sgd_step",
     "sgd_step_with_state",
     "weights_of",

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from metazoo.functional import own_graph
+
 # What `loss_curve` holds behind a task's own steps.
 NO_STEP = -1.0
 
@@ -196,7 +198,7 @@ def walk(
 
     (end,) = tf.while_loop(
         lambda at: at.step < steps,
-        body,
+        own_graph(body),
         (start,),
         parallel_iterations=1,
         maximum_iterations=steps if max_steps is None else max_steps,
