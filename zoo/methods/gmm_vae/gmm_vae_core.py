@@ -163,21 +163,29 @@ class GMMVAECore(EmbeddingLearner):
         flat = Posterior(*(tf.reshape(part, size) for part in posterior))
         x = tf.reshape(episode.query_x, [-1, *self.example_shape])
         ink = self.ink(tf.cast(x, tf.float32))
-        streams = tf.unstack(tf.random.experimental.stateless_split(seed, 2))
         base = self.base
-        noise = tuple(
-            tf.random.stateless_normal(tf.shape(part), stream)
-            for part, stream in zip(
-                (flat.mean, base.mean), streams, strict=True
-            )
-        )
         return objective_terms(
             flat,
             tf.reshape(episode.query_y, [-1]),
             base,
             self.options.variance,
             lambda z: self.decode(z, ink, training),
-            noise,
+            self.draw(seed, flat.mean, base.mean),
+        )
+
+    def draw(self, seed: tf.Tensor, *parts: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Standard normal noise for the objective.
+
+        Args:
+            seed: int32 [2].
+            *parts: what the noise is shaped like: means of the examples'
+                codes and of all centres.
+        """
+        split = tf.random.experimental.stateless_split
+        streams = tf.unstack(split(seed, len(parts)))
+        return tuple(
+            tf.random.stateless_normal(tf.shape(part), stream)
+            for part, stream in zip(parts, streams, strict=True)
         )
 
     def _step(self) -> Any:
