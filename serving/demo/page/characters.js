@@ -31,6 +31,7 @@ function makePad(attributes) {
 
 /** One drawing of a character. Tells "edited" and "removed". */
 class DrawingSlot extends EventTarget {
+  title = "";
   #side;
   #pad;
   #canvas;
@@ -70,15 +71,10 @@ class DrawingSlot extends EventTarget {
   }
 
   label(name, number) {
+    this.title = `${name}, example ${number}`;
     const state = this.empty ? "empty" : "drawn";
-    this.#canvas.setAttribute(
-      "aria-label",
-      `${name}, example ${number}, ${state}`,
-    );
-    this.#remove.setAttribute(
-      "aria-label",
-      `Remove ${name}, example ${number}`,
-    );
+    this.#canvas.setAttribute("aria-label", `${this.title}, ${state}`);
+    this.#remove.setAttribute("aria-label", `Remove ${this.title}`);
   }
 
   fill(strokes) {

@@ -9,7 +9,7 @@ import { Groups } from "./groups.js";
  * Wires a tab.
  *
  * What the tabs differ in is a kind: `makeSlot(model)` makes an empty slot
- * with `element`, `empty`, `problem`, `row`, `picture()`, `label(name,
+ * with `element`, `empty`, `problem`, `title`, `row`, `picture()`, `label(name,
  * number)`, `fill(example)`, `clear()` and `focus()`; `makeQuery(model,
  * parent)` makes what is asked about, with `row`, `problem`, `empty` and
  * `clear()`; `samples` fill the page; `words` are its texts.
@@ -118,8 +118,9 @@ export class Task {
   #showNote() {
     const { note } = this.#view;
     const { words } = this.#kind;
+    const { faulty } = this.#groups;
     const fault =
-      this.#groups.faulty?.problem ??
+      (faulty && `${faulty.title}: ${faulty.problem}`) ??
       this.#query.problem ??
       (this.#refusal && `The server says: ${this.#refusal}`);
     let text = fault ?? "";

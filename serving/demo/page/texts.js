@@ -25,6 +25,7 @@ function problemOf(text) {
 
 /** A line to write a text on. Tells "edited" and "left". */
 class TextLine extends EventTarget {
+  title = "";
   #input;
   #problem = null;
 
@@ -61,7 +62,8 @@ class TextLine extends EventTarget {
   }
 
   label(name, number) {
-    this.#input.setAttribute("aria-label", `${name}, example ${number}`);
+    this.title = `${name}, example ${number}`;
+    this.#input.setAttribute("aria-label", this.title);
     this.#input.placeholder = number === 1 ? "a short text" : "one more";
   }
 

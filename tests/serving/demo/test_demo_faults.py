@@ -26,7 +26,7 @@ def refuse(demo, message, signature="predict"):
 def test_a_dot_is_no_example(demo):
     demo.teach(KINDS[:2])
     demo.draw_example(2, [[(0.5, 0.5), (0.505, 0.5)]])
-    demo.note("only a dot")
+    demo.note("C, example 1: That is only a dot")
     assert demo.card(2).locator(".faulty").count() == 1
     demo.settle()
     assert demo.calls("adapt")[-1]["support_y"] == [[0, 1]]
@@ -167,6 +167,24 @@ def test_tries_become_rarer(demo):
     assert pauses[-1] > pauses[0]
     demo.page.unroute("**/v1/**")
     demo.verdict("B", timeout=15_000)
+
+
+def test_outage_is_seen_wherever_one_is_and_moves_nothing(
+    open_page, demo_server
+):
+    phone = {"width": 360, "height": 740}
+    demo = open_page(demo_server, viewport=phone)
+    demo.teach()
+    demo.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    places = demo.query.bounding_box(), demo.card(2).bounding_box()
+    demo.page.route("**/v1/**", lambda route: route.abort())
+    demo.draw(demo.query, CROSS)
+    outage = demo.page.locator("#outage")
+    outage.filter(has_text=OUTAGE).wait_for()
+    box = outage.bounding_box()
+    assert 0 <= box["y"] <= box["y"] + box["height"] < 200
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= 360
+    assert (demo.query.bounding_box(), demo.card(2).bounding_box()) == places
 
 
 def test_idle_page_notices_that_the_server_is_gone(open_page, start_demo):

@@ -88,7 +88,7 @@ def test_faulty_text_is_told_and_not_sent(demo_texts, text, note):
 def test_faulty_example_is_left_out(demo_texts):
     teach(demo_texts)
     demo_texts.write_example(1, "  ")
-    demo_texts.note("Only spaces")
+    demo_texts.note("B, example 2: Only spaces")
     demo_texts.settle()
     assert demo_texts.calls("adapt")[-1]["support_x"] == [TEXTS]
 
