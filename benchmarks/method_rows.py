@@ -140,5 +140,34 @@ METHOD_ROWS = {
             filters=32,
             repeats=10,
         ),
+        _row(
+            "CACTUs_step",
+            "train",
+            (4, 20, 1, 5, 5),
+            filters=32,
+            checked=False,
+        ),
+        # Adam turns what differs in the smallest gradients into whole steps.
+        _row(
+            "CACTUs_check",
+            "train",
+            (4, 20, 1, 5, 2),
+            filters=32,
+            timed=False,
+            check_steps=2,
+            later_tolerance=1e-2,
+        ),
+        _row(
+            "CACTUs_adapt",
+            "adapt",
+            (1, 5, 5, 15, 50),
+            clock="wall",
+            filters=32,
+            repeats=5,
+            checked=False,
+        ),
+        _row(
+            "CACTUs_short", "adapt", (1, 5, 5, 15, 3), filters=32, timed=False
+        ),
     )
 }
