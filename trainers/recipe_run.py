@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from metazoo.data import EpisodeSampler
 from metazoo.data.licences import licence_of
 from metazoo.presets import from_preset, save_to_preset
 from metazoo.trainers.best_weights import BestWeights
@@ -167,17 +166,15 @@ class RecipeRun:
         recipe = self.recipe
         if steps == 0 or recipe.dataset.startswith(_WITHOUT_SPLITS):
             return {}
-        shots = recipe.num_shots
-        sampler = EpisodeSampler(
+        source = recipe.validation_source(
             recipe.load_dataset(self._data_dir, recipe.val_split),
-            num_ways=self.trainer.learner.num_ways or VALIDATION_WAYS,
-            num_shots=shots if isinstance(shots, int) else shots[1],
-            num_queries=VALIDATION_QUERIES,
-            seed=VALIDATION_SEED,
+            self.trainer.learner.num_ways or VALIDATION_WAYS,
+            VALIDATION_QUERIES,
+            VALIDATION_SEED,
         )
         replicas = self.trainer.strategy.num_replicas_in_sync
         return {
-            "validation": sampler,
+            "validation": source,
             "validation_steps": steps,
             "validation_tasks": VALIDATION_TASKS * replicas,
         }

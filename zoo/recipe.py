@@ -169,6 +169,31 @@ class EpisodicRecipe:
             seed=self.seed,
         )
 
+    def validation_source(
+        self, data: ClassDataset, num_ways: int, num_queries: int, seed: int
+    ) -> Any:
+        """Makes what a validation while training draws its tasks from.
+
+        Args:
+            data: the validation classes.
+            num_ways: classes of a task.
+            num_queries: query examples per class.
+            seed: of all episodes.
+
+        Returns:
+            A source as for `training_source`.
+        """
+        from metazoo.data import EpisodeSampler
+
+        shots = self.num_shots
+        return EpisodeSampler(
+            data,
+            num_ways=num_ways,
+            num_shots=shots if isinstance(shots, int) else shots[1],
+            num_queries=num_queries,
+            seed=seed,
+        )
+
     def compile_options(self) -> dict[str, Any]:
         """Arguments of the learner's `compile` besides the optimizer."""
         return {}
