@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from metazoo.conv4_recipe import Conv4Recipe
-from metazoo.methods.taeml.taeml_data import load_domains, sampler_of
+from metazoo.methods.taeml.taeml_data import load_domains
+from metazoo.methods.taeml.taeml_settings import DomainSettings
 
 if TYPE_CHECKING:
     import keras
@@ -16,25 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class MemberRecipe(Conv4Recipe):
+class MemberRecipe(DomainSettings, Conv4Recipe):
     """A prototypical network whose features have one length.
 
     On a data set of several domains each episode is of one of them: that is
     the pooled network to compare an ensemble with.
-
-    Attributes:
-        image_size: height and width of a mixture's images.
-        feature_length: length of every feature vector; the paper's 10.
-        momentum: of the batch normalisation's moving statistics.
-        drop_after: share of the steps after which the step size falls to a
-            tenth.
     """
 
     rotations: bool = False
-    image_size: int = 32
-    feature_length: float = 10.0
-    momentum: float = 0.9
-    drop_after: float = 0.7
 
     def load_dataset(
         self, data_dir: str | None, split: str | None = None
@@ -48,10 +38,6 @@ class MemberRecipe(Conv4Recipe):
         return load_domains(
             self.dataset, data_dir, split or self.split, self.image_size
         )
-
-    def learning_rate(self) -> Any:
-        """Constant, then a tenth of it."""
-        return dropped(self.outer_learning_rate, self.steps, self.drop_after)
 
     def build_backbone(self, example_shape: tuple[int, ...]) -> keras.Model:
         """Builds the untrained embedding.
@@ -78,32 +64,3 @@ class MemberRecipe(Conv4Recipe):
         return get_method("protonet").load_model_class()(
             self.build_backbone(example_shape), name="protonet"
         )
-
-    def training_source(self, data: ClassDataset) -> Any:
-        """Episodes of one domain each.
-
-        Args:
-            data: the training classes.
-        """
-        return sampler_of(
-            data,
-            self.num_ways,
-            self.fixed_shots,
-            self.num_queries,
-            self.seed,
-        )
-
-
-def dropped(rate: float, steps: int, share: float) -> Any:
-    """A step size that falls to a tenth after a share of the steps.
-
-    Args:
-        rate: the step size.
-        steps: of the training.
-        share: of the steps.
-    """
-    from keras.optimizers import schedules
-
-    return schedules.PiecewiseConstantDecay(
-        [max(int(share * steps), 1)], [rate, 0.1 * rate]
-    )

@@ -12,9 +12,9 @@ from metazoo.methods.taeml.taeml_data import (
     joined_members,
     load_domains,
     member_features,
-    sampler_of,
 )
-from metazoo.methods.taeml.taeml_member_recipe import MemberRecipe, dropped
+from metazoo.methods.taeml.taeml_member_recipe import MemberRecipe
+from metazoo.methods.taeml.taeml_settings import DomainSettings
 from metazoo.recipe import require_choice, require_counts
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ STAGE = "learner"
 
 
 @dataclass(frozen=True)
-class TAEMLRecipe(Conv4Recipe):
+class TAEMLRecipe(DomainSettings, Conv4Recipe):
     """Hyper-parameters of TAEML: one stage a learner, then the trust network.
 
     The trust network is trained on tasks of classes that no learner has
@@ -38,21 +38,16 @@ class TAEMLRecipe(Conv4Recipe):
         members: data set of each learner, as for `load_domains`.
         member_presets: presets of the learners; empty to train them, in the
             stages "learner_0", "learner_1" and so on, by the fields below.
-        image_size: height and width of a mixture's images.
         form: "symmetric" or "flat"; see `TAEML`.
         mode: "transductive", "single" or "support"; see `TAEML`.
         trust_units: see `TAEML`.
         initial_trust: see `TAEML`.
-        drop_after: share of the steps after which the step size falls to a
-            tenth.
         member_split: classes the learners train on.
         member_ways: classes of their tasks.
         member_shots: support examples a class.
         member_queries: queries a class.
         member_steps: their steps.
         member_learning_rate: their step size.
-        feature_length: see `MemberRecipe`.
-        momentum: see `MemberRecipe`.
     """
 
     dataset: str = "mixture:omniglot,mini_imagenet,cifar10,glyphs"
@@ -63,20 +58,16 @@ class TAEMLRecipe(Conv4Recipe):
     num_queries: int = 3
     members: tuple[str, ...] = ()
     member_presets: tuple[str, ...] = ()
-    image_size: int = 32
     form: str = "symmetric"
     mode: str = "transductive"
     trust_units: tuple[int, ...] | None = None
     initial_trust: float = 2.0
-    drop_after: float = 0.7
     member_split: str = "train"
     member_ways: int = 10
     member_shots: int = 5
     member_queries: int = 5
     member_steps: int = 2000
     member_learning_rate: float = 1e-3
-    feature_length: float = 10.0
-    momentum: float = 0.9
 
     def __post_init__(self) -> None:
         """Refuses fields that can't be used.
@@ -160,10 +151,6 @@ class TAEMLRecipe(Conv4Recipe):
             self.image_size,
         )
 
-    def learning_rate(self) -> Any:
-        """Constant, then a tenth of it."""
-        return dropped(self.outer_learning_rate, self.steps, self.drop_after)
-
     def build_learner(self, example_shape: tuple[int, ...]) -> TAEML:
         """Builds an untrained trust network, on features or on images.
 
@@ -192,20 +179,6 @@ class TAEMLRecipe(Conv4Recipe):
             for dataset in self.members
         ]
         return TAEML(ensemble(members), count, **options)
-
-    def training_source(self, data: ClassDataset) -> Any:
-        """Episodes of one domain each.
-
-        Args:
-            data: the trust network's classes.
-        """
-        return sampler_of(
-            data,
-            self.num_ways,
-            self.fixed_shots,
-            self.num_queries,
-            self.seed,
-        )
 
     def published(self, learner: EpisodicLearner) -> EpisodicLearner:
         """The learner on images, where it was trained on features.
