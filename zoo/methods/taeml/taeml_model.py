@@ -337,7 +337,7 @@ class TAEML(FrozenBackbone):
     @property
     def _least_ways(self) -> int:
         """The flat form knows no tasks of fewer ways than its own."""
-        return self.num_ways if self.form == "flat" else 2
+        return int(self.num_ways or 0) if self.form == "flat" else 2
 
     def _checked_support(self, *arguments: Any) -> Any:
         checked = super()._checked_support(*arguments)

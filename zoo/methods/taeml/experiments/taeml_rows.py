@@ -122,7 +122,7 @@ def cells(
         scale: how much to do.
         unseen: data set of a kind that no training shows, or None.
     """
-    found = []
+    found: list[Cell] = []
     for seed in scale.seeds:
         recipe = base.replace(**{**scale.changes, "seed": seed})
         for name, changes in variants.items():
