@@ -365,7 +365,19 @@ def recipe_table(spec: MethodSpec) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, tuple):
         return "(" + ", ".join(_plain(part) for part in value) + ")"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return _stage(value) if dataclasses.is_dataclass(value) else str(value)
+
+
+def _stage(recipe: Any) -> str:
+    """A recipe within another: its class, and what is not its default."""
+    changed = [
+        f"{field.name}={_plain(getattr(recipe, field.name))}"
+        for field in dataclasses.fields(recipe)
+        if getattr(recipe, field.name) != field.default
+    ]
+    return f"{type(recipe).__name__}({', '.join(changed)})"
 
 
 def _read(path: Path) -> str:

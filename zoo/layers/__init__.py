@@ -18,6 +18,7 @@ from metazoo.layers.exact_layer_normalization import ExactLayerNormalization
 from metazoo.layers.features import features
 from metazoo.layers.masked_conv import MaskedConv2D
 from metazoo.layers.resnet12 import resnet12
+from metazoo.layers.sobel_edges import SobelEdges
 from metazoo.layers.sub_pixel import SubPixel
 from metazoo.layers.text_states import TextStates, tcn, text_states_of
 from metazoo.layers.word_ids import WordIds
@@ -29,6 +30,7 @@ __all__ = [
     "ExactGroupNormalization",
     "ExactLayerNormalization",
     "MaskedConv2D",
+    "SobelEdges",
     "SubPixel",
     "TextStates",
     "WordIds",

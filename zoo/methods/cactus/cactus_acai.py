@@ -38,6 +38,9 @@ class ACAI(EmbeddingWire):
         mix_weight: weight of the critic's guess in the encoder's loss.
         real_share: share of the true image in what the critic takes for
             unmixed.
+        warmup_steps: steps in which the weight rises from 0; without them
+            the guess outweighs the reconstruction of images that are mostly
+            empty, and codes stay the same for long.
         **kwargs: as for `EmbeddingLearner`.
 
     Reference:
@@ -54,6 +57,7 @@ class ACAI(EmbeddingWire):
         critic: keras.Model,
         mix_weight: float = MIX_WEIGHT,
         real_share: float = REAL_SHARE,
+        warmup_steps: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(backbone, **kwargs)
@@ -62,9 +66,12 @@ class ACAI(EmbeddingWire):
         self.critic = critic
         self.mix_weight = mix_weight
         self.real_share = real_share
+        self.warmup_steps = warmup_steps
         self.build()
 
-    def losses_of(self, x: tf.Tensor, shares: tf.Tensor) -> Losses:
+    def losses_of(
+        self, x: tf.Tensor, shares: tf.Tensor, ramp: float | tf.Tensor = 1.0
+    ) -> Losses:
         """Losses of a batch.
 
         The critic sees what it judges as constants: its loss is no business
@@ -75,6 +82,7 @@ class ACAI(EmbeddingWire):
             shares: float32 [examples], each in [0, 0.5]: of the code itself
                 in its mixture with that of the example at the other end of
                 the batch.
+            ramp: factor of `mix_weight`.
         """
         target = self.prepare(x)
         codes = self.backbone(x)
@@ -90,7 +98,7 @@ class ACAI(EmbeddingWire):
         guess, plain = tf.split(tf.reduce_mean(self.critic(seen), -1), 2)
         critic = tf.reduce_mean(tf.square(guess - shares))
         critic += tf.reduce_mean(tf.square(plain))
-        return Losses(error + self.mix_weight * penalty, critic)
+        return Losses(error + ramp * self.mix_weight * penalty, critic)
 
     def chunk_gradients(
         self, episode: Episode, num_ways: Any
@@ -103,7 +111,7 @@ class ACAI(EmbeddingWire):
         )
         uniform = tf.random.stateless_uniform([tf.shape(x)[0]], seed)
         with tf.GradientTape(persistent=True) as tape:
-            found = self.losses_of(x, 0.5 - tf.abs(uniform - 0.5))
+            found = self.losses_of(x, 0.5 - tf.abs(uniform - 0.5), self._ramp())
         critic = self.critic.trainable_variables
         judges = {id(v) for v in critic}
         own = [v for v in self.trainable_variables if id(v) not in judges]
@@ -118,6 +126,10 @@ class ACAI(EmbeddingWire):
             [gradients[id(v)] for v in self.trainable_variables],
         )
 
+    def _ramp(self) -> tf.Tensor:
+        steps = tf.cast(self.optimizer.iterations, tf.float32)
+        return tf.minimum(1.0, (steps + 1.0) / (self.warmup_steps + 1.0))
+
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
         parts = {
@@ -129,6 +141,7 @@ class ACAI(EmbeddingWire):
             **parts,
             "mix_weight": self.mix_weight,
             "real_share": self.real_share,
+            "warmup_steps": self.warmup_steps,
         }
 
     @classmethod

@@ -27,6 +27,7 @@ class ACAIRecipe(EpisodicRecipe):
         scales: halvings of height and width.
         latent_channels: channels of the code.
         num_examples: images of a step.
+        warmup_steps: see `ACAI`.
     """
 
     rotations: bool = False
@@ -36,6 +37,7 @@ class ACAIRecipe(EpisodicRecipe):
     scales: int = 3
     latent_channels: int = 16
     num_examples: int = 64
+    warmup_steps: int = 0
 
     def __post_init__(self) -> None:
         """Refuses fields that can't be used.
@@ -71,7 +73,7 @@ class ACAIRecipe(EpisodicRecipe):
             self.scales,
             self.latent_channels,
         )
-        return ACAI(**nets, name="acai")
+        return ACAI(**nets, warmup_steps=self.warmup_steps, name="acai")
 
     def load_dataset(
         self, data_dir: str | None, split: str | None = None

@@ -13,6 +13,7 @@ import numpy as np
 
 from metazoo.data.class_dataset import ClassDataset
 from metazoo.feature_data import extract_features
+from metazoo.layers import SobelEdges
 from metazoo.methods.cactus.cactus_balanced import BalancedSampler
 from metazoo.methods.cactus.cactus_clusters import (
     Whitening,
@@ -20,7 +21,7 @@ from metazoo.methods.cactus.cactus_clusters import (
     pca_whitening,
     unit_rows,
 )
-from metazoo.methods.cactus.cactus_input import SobelEdges, prepared_input
+from metazoo.methods.cactus.cactus_input import prepared_input
 from metazoo.methods.cactus.cactus_representation import Representation
 from metazoo.presets import save_to_preset
 from metazoo.registry import get_method

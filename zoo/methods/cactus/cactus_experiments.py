@@ -1,0 +1,166 @@
+"""CACTUs against the embeddings it stands on, and against supervision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metazoo.experiments import Cell, Claim, Experiment, Scale
+from metazoo.methods.cactus.cactus_recipe import (
+    MINI,
+    OMNIGLOT,
+    ORACLE,
+    PROTONET,
+)
+from metazoo.methods.cactus.experiments.cactus_cells import (
+    CACTUsScale,
+    Plan,
+    cells,
+)
+
+_OMNIGLOT = Plan(
+    maml=OMNIGLOT,
+    settings=((5, 1), (5, 5), (20, 1), (20, 5)),
+    protonet={**PROTONET, "num_tasks": 1},
+)
+_MINI = Plan(
+    maml=MINI,
+    settings=((5, 1), (5, 5), (5, 20), (5, 50)),
+    protonet={**PROTONET, "num_tasks": 4},
+)
+
+
+def omniglot_cells(scale: Scale) -> list[Cell]:
+    """All rows on Omniglot.
+
+    Args:
+        scale: how much to do.
+    """
+    return cells(_OMNIGLOT, _costed(scale))
+
+
+def mini_imagenet_cells(scale: Scale) -> list[Cell]:
+    """All rows on mini-ImageNet.
+
+    Args:
+        scale: how much to do.
+    """
+    return cells(_MINI, _costed(scale))
+
+
+def _costed(scale: Scale) -> CACTUsScale:
+    if isinstance(scale, CACTUsScale):
+        return scale
+    return CACTUsScale(scale.seeds, scale.episodes, scale.changes)
+
+
+def _row(learner: str, source: str, shots: int = 1) -> dict[str, Any]:
+    return {"learner": learner, "source": source, "ways": 5, "shots": shots}
+
+
+def _claims(source: str, ahead: float) -> tuple[Claim, ...]:
+    """What the paper says of one embedding, 5-way.
+
+    Args:
+        source: the embedding.
+        ahead: least lead of prototypes over nearest neighbours, 1-shot.
+    """
+    own = _row("protonet", source)
+    found = [
+        Claim(
+            f"CACTUs-ProtoNets is ahead of neighbours in {source}, 1-shot",
+            own,
+            _row("nearest_neighbour", source),
+            ahead,
+        ),
+        Claim(
+            f"CACTUs-ProtoNets is ahead of a linear classifier on {source}",
+            own,
+            _row("linear", source),
+            0.0,
+        ),
+        Claim(
+            f"clusters of {source} are better tasks than random partitions",
+            own,
+            _row("protonet", "random"),
+            0.0,
+        ),
+        Claim(
+            f"CACTUs-MAML is ahead of training from scratch ({source})",
+            _row("maml", source),
+            _row("scratch", "none"),
+            0.0,
+        ),
+        Claim(
+            f"CACTUs-MAML is ahead of neighbours in {source}, 1-shot",
+            _row("maml", source),
+            _row("nearest_neighbour", source),
+            0.0,
+        ),
+    ]
+    for learner in ("protonet", "maml"):
+        doc = f"labels are better still than clusters of {source} ({learner})"
+        supervised = _row(learner, ORACLE)
+        found.append(Claim(doc, supervised, _row(learner, source), 0.0))
+    return tuple(found)
+
+
+_TINY: dict[str, Any] = {
+    "steps": 2,
+    "num_tasks": 1,
+    "num_queries": 1,
+    "inner_steps": 1,
+    "predict_steps": 1,
+    "filters": 2,
+    "num_clusters": 8,
+    "num_partitions": 2,
+    "representation": {
+        "steps": 2,
+        "warmup_steps": 0,
+        "depth": 2,
+        "size": 16,
+        "num_examples": 8,
+        "rounds": 1,
+        "num_clusters": 4,
+        "widths": (2, 4),
+        "embedding_size": 4,
+    },
+}
+_PAPER: dict[str, Any] = {
+    "num_tasks": 8,
+    "final_learning_rate_scale": 1.0,
+    "protonet": {"num_tasks": 1, "num_queries": 15, "filters": 64},
+    "representation": {
+        "steps": 2**14 * 1024 // 64,
+        "warmup_steps": 0,
+        "final_learning_rate_scale": 1.0,
+        "rounds": 500,
+    },
+}
+
+
+def _scales(paper: dict[str, Any], support_images: int) -> dict[str, Scale]:
+    return {
+        "two_cores": CACTUsScale(episodes=400, support_images=support_images),
+        "paper": CACTUsScale(episodes=1000, changes={**_PAPER, **paper}),
+        "tiny": CACTUsScale(
+            seeds=(0,), episodes=2, changes=_TINY, support_images=20
+        ),
+    }
+
+
+EXPERIMENTS = {
+    "omniglot": Experiment(
+        "tasks from clusters of unlabelled drawings teach more than the "
+        "embedding that was clustered knows, and less than labels",
+        omniglot_cells,
+        _scales({"steps": 30000, "num_partitions": 100}, 3000),
+        _claims("acai", 0.05) + _claims("deepcluster", 0.0),
+    ),
+    "mini-imagenet": Experiment(
+        "tasks from clusters of unlabelled photographs teach more than the "
+        "embedding that was clustered knows, and less than labels",
+        mini_imagenet_cells,
+        _scales({"steps": 60000, "num_partitions": 50, "halved": False}, 1000),
+        _claims("deepcluster", 0.0) + _claims("acai", 0.0),
+    ),
+}

@@ -1,0 +1,1 @@
+"""Rows of CACTUs's experiments."""
