@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 import tensorflow as tf
 
+from metazoo.functional.own_graph import own_graph
+
 Weights = list[tf.Tensor]
 LossFn = Callable[[Weights], tf.Tensor]
 StatefulLossFn = Callable[[Weights, Any], tuple[tf.Tensor, Any]]
@@ -202,7 +204,7 @@ def inner_sgd_loop(
 
     _, adapted = tf.while_loop(
         lambda step, _: step < steps,
-        body,
+        own_graph(body),
         (tf.constant(0), list(weights)),
         parallel_iterations=1,
         maximum_iterations=steps,
