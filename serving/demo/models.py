@@ -58,7 +58,8 @@ def text_preset() -> str | None:
     """Name of the registry's preset for texts.
 
     Of several, one that ships comes before one that must be fetched, and
-    then the one that was trained with more examples of each kind.
+    then the one that tells more kinds apart, and the one that was trained
+    with more examples of each.
 
     Returns:
         The name; None if there is none.
@@ -67,9 +68,11 @@ def text_preset() -> str | None:
     return found[0].preset if found else None
 
 
-def _rank(info: PresetInfo) -> tuple[bool, int, str]:
-    shots = info.metadata.episode.get("num_shots", 0)
-    return info.directory is None, -int(shots), info.preset
+def _rank(info: PresetInfo) -> tuple[bool, int, int, str]:
+    episode = info.metadata.episode
+    ways, shots = episode.get("num_ways", 0), episode.get("num_shots", 0)
+    most = max(shots) if isinstance(shots, list | tuple) else shots
+    return info.directory is None, -int(ways), -int(most), info.preset
 
 
 def check_model(model: DemoModel, version: Path) -> None:

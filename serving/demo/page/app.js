@@ -68,8 +68,7 @@ function showDown(seconds) {
   const outage = byId("outage");
   if (outage.hidden) {
     outage.hidden = false;
-    byId("alert").textContent =
-      "The server can't be reached. What you made stays here.";
+    byId("alert").textContent = "The server is gone.";
   }
   byId("retry").textContent = `Next try in ${seconds} s`;
   showState("down", "Server gone");

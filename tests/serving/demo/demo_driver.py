@@ -16,7 +16,7 @@ KINDS = [GALLOWS, CROSS, HOOK]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # Longer than the page waits for further changes.
 QUIET_SECONDS = 0.35
-OUTAGE = "The server can't be reached"
+OUTAGE = "The server is gone"
 
 
 def browser_path():
