@@ -36,9 +36,10 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def info(preset, shots, shipped, tmp_path):
+def info(preset, shots, shipped, tmp_path, ways=5):
     (known, *_) = list_presets("protonet")
-    metadata = replace(known.metadata, episode={"num_shots": shots})
+    episode = {"num_shots": shots, "num_ways": ways}
+    metadata = replace(known.metadata, episode=episode)
     return replace(
         known,
         preset=preset,
@@ -65,7 +66,9 @@ def test_registry_says_which_preset_is_for_texts(monkeypatch, tmp_path):
         models, "list_presets", lambda name: found if name == "ataml" else []
     )
     assert demo_models()[1] == DemoModel("texts", "ataml_c", "--demo-texts")
-    del found[:2]
+    found.append(info("ataml_d", [1, 5], True, tmp_path, ways=10))
+    assert models.text_preset() == "ataml_d"
+    del found[:2], found[-1]
     assert models.text_preset() == "ataml_a"
     found.clear()
     assert [model.name for model in demo_models()] == ["characters"]
