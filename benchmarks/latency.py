@@ -6,6 +6,7 @@ python benchmarks/latency.py --data-dir DATA
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -19,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 from latency_subjects import Subject, inputs_of, names, subject, task
-from recording import Rows, machine, write
+from recording import HERE, Rows, machine, write
 from serving_sides import (
     Load,
     Server,
@@ -144,6 +145,18 @@ def _summary(latencies: list[float]) -> dict[str, Any]:
     }
 
 
+def kept(name: str, measured: list[str]) -> Rows:
+    """Rows of methods that are not measured now, of an earlier run."""
+    path = HERE / "results" / f"{name}.json"
+    if not path.exists():
+        return []
+    return [
+        row
+        for row in json.loads(path.read_text())["rows"]
+        if row["method"] not in measured and row["method"] in names()
+    ]
+
+
 def report(row: dict[str, Any]) -> None:
     """Prints one line."""
     print(
@@ -157,7 +170,12 @@ def report(row: dict[str, Any]) -> None:
 def parse() -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--methods", nargs="+", choices=names())
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=names(),
+        help="the rows of others stay as they were",
+    )
     parser.add_argument(
         "--data-dir", help="data sets, for methods without a preset"
     )
@@ -188,10 +206,11 @@ def main() -> None:
         "queries": args.queries,
         "clients": 1,
     }
-    rows: Rows = []
+    rows = kept(args.name, args.methods or names())
     for name in args.methods or names():
         with tempfile.TemporaryDirectory() as folder:
             rows += measure(subject(name, args.data_dir), args, Path(folder))
+        rows.sort(key=lambda row: row["method"])
         summary["rows"] = rows
         summary["machine"]["load_average_end"] = os.getloadavg()
         summary["seconds"] = time.perf_counter() - begun
