@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from metazoo.prototype_learner import PrototypeLearner
@@ -27,6 +28,14 @@ class EmbeddingWire(PrototypeLearner):
         doc = "Embeds examples, each for itself."
         embed = self._signature("embed", spec, ("z", "norm"), doc)
         return (*super().signatures(), embed)
+
+    def example_extras(self, num_tasks: int) -> dict[str, np.ndarray]:
+        """Inputs of endpoints that an episode does not hold.
+
+        Args:
+            num_tasks: number of tasks.
+        """
+        return {"x": np.asarray(self.example_episode(num_tasks).query_x)}
 
     def _serve_embed(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         z = self.embed(x)
