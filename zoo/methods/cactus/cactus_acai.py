@@ -115,7 +115,7 @@ class ACAI(EmbeddingWire):
         critic = self.critic.trainable_variables
         judges = {id(v) for v in critic}
         own = [v for v in self.trainable_variables if id(v) not in judges]
-        gradients = {}
+        gradients: dict[int, tf.Tensor] = {}
         for loss, part in ((found.autoencoder, own), (found.critic, critic)):
             values = tape.gradient(loss, [v.value for v in part])
             gradients |= dict(zip(map(id, part), values, strict=True))

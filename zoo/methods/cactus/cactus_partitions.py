@@ -6,6 +6,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,10 +102,10 @@ class Partitions:
         """
         path = Path(folder) / FILE
         with replacing(path) as temporary:
-            np.savez_compressed(
-                temporary,
-                **{name: np.asarray(getattr(self, name)) for name in _FIELDS},
-            )
+            values: dict[str, Any] = {
+                name: np.asarray(getattr(self, name)) for name in _FIELDS
+            }
+            np.savez_compressed(temporary, **values)
         return path
 
 

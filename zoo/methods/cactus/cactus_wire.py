@@ -12,7 +12,7 @@ import tensorflow as tf
 from metazoo.adapted import AdaptedModel
 from metazoo.errors import EpisodeError
 from metazoo.faults import spoil_all
-from metazoo.functional import sgd_step
+from metazoo.functional import own_graph, sgd_step
 from metazoo.signature import Signature
 from metazoo.unrolled_learner import UnrolledLearner
 
@@ -58,7 +58,7 @@ class CACTUsWire(UnrolledLearner):
 
         _, adapted = tf.while_loop(
             lambda step, _: step < steps,
-            body,
+            own_graph(body),
             (tf.constant(0), list(weights)),
             parallel_iterations=1,
             maximum_iterations=MAX_STEPS,

@@ -184,19 +184,17 @@ def _learner_cells(
     plan: Plan, scale: CACTUsScale, learner: str, source: str, seed: int
 ) -> list[Cell]:
     training = training_of(plan, scale, learner, source, seed)
+    recipe = _scaled(plan.recipe(learner, source, seed), scale)
     return [
         Cell(
             labels=_labels(learner, source, setting),
             seed=seed,
             measure=partial(
-                measure_learner,
-                training.recipe,
-                scale.tasks(setting),
-                setting,
+                measure_learner, recipe, scale.tasks(setting), setting
             ),
             training=training,
         )
-        for setting in _settings(plan, training.recipe)
+        for setting in _settings(plan, recipe)
     ]
 
 
