@@ -19,7 +19,6 @@ SUPPORT_SIZE = "support_size"
 # Input that numbers a draw; no output is wider for a larger one.
 SEED = "seed"
 INIT_OP = "__saved_model_init_op"
-PREDICT_METHOD = "tensorflow/serving/predict"
 
 WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 INFO_FILE = "assets.extra/metazoo.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import metazoo
 from metazoo.layers import conv4
@@ -139,6 +140,17 @@ def test_vectors_are_served(learners, opened):
     np.testing.assert_allclose(
         found["norm"], np.linalg.norm(expected, axis=-1), rtol=1e-4
     )
+
+
+def test_image_with_a_nan_has_no_vector(learners):
+    x, _, _ = task()
+    two = np.stack([x, x]).astype(np.float32)
+    two[1, 0, 0, 0, 0] = np.nan
+    learner = learners["embedding"]
+    (embed,) = (s for s in learner.signatures() if s.name == "embed")
+    found = embed.fn(x=tf.constant(two))
+    assert np.isnan(found["z"][1]).all() and np.isnan(found["norm"][1]).all()
+    np.testing.assert_allclose(found["z"][0], learner.embed(two[:1])[0], 1e-5)
 
 
 def test_more_ways_than_trained_for_are_no_answer(learners, opened):

@@ -16,7 +16,6 @@ from metazoo.errors import DataError
 
 FOLDER = "mini_imagenet"
 SPLITS = ("train", "val", "test")
-DECODER = "Pillow"
 IMAGE_SIZE = 84
 
 

@@ -166,19 +166,28 @@ class Cell:
             training) and gives the numbers. It must not depend on cells
             measured before.
         training: the model, or None.
+        setting: recipe that a measurement without a training depends on; a
+            stored cell of another one is refused.
     """
 
     labels: Mapping[str, Label]
     seed: int
     measure: Callable[[Bench, Any], Sequence[Measurement]]
     training: Training | None = None
+    setting: EpisodicRecipe | None = None
 
     def __post_init__(self) -> None:
-        """Refuses labels that hide a column.
+        """Refuses labels that hide a column, and two recipes.
 
         Raises:
-            MetazooError: a label has the name of another column.
+            MetazooError: a label has the name of another column, or there
+                are a training, whose recipe counts, and a setting.
         """
+        if self.training is not None and self.setting is not None:
+            raise MetazooError(
+                f"the cell {self.key} has a training and a setting; the "
+                "training's recipe is its setting."
+            )
         taken = sorted(_TAKEN & set(self.labels))
         if taken:
             raise MetazooError(f"labels of a cell hide the columns {taken}.")

@@ -138,10 +138,9 @@ def _measure(cell: Cell, bench: Bench) -> dict[str, Any]:
 def _identity(cell: Cell, scale: Scale) -> dict[str, Any]:
     from metazoo.trainers.checkpoint import as_json
 
-    recipe = None
-    if cell.training is not None:
-        recipe = as_json(dataclasses.asdict(cell.training.recipe))
-    return {"episodes": scale.episodes, "recipe": recipe}
+    recipe = cell.training.recipe if cell.training else cell.setting
+    fields = None if recipe is None else as_json(dataclasses.asdict(recipe))
+    return {"episodes": scale.episodes, "recipe": fields}
 
 
 def _write(

@@ -96,6 +96,26 @@ def test_cell_of_another_setting_is_refused(experiment, tmp_path):
         run_experiment(experiment, tmp_path, scale=other)
 
 
+def test_untrained_cell_of_another_recipe_is_refused(tmp_path):
+    recipe = get_method("protonet").load_recipes()["omniglot"].tiny()
+    scales = {"small": Scale(seeds=(0,), episodes=3)}
+
+    def of(recipe):
+        cell = Cell({"mode": "a"}, 0, values_of, setting=recipe)
+        return Experiment("a claim", lambda scale: [cell], scales)
+
+    run_experiment(of(recipe), tmp_path)
+    with pytest.raises(metazoo.MetazooError, match="recipe"):
+        run_experiment(of(recipe.replace(num_ways=3)), tmp_path)
+
+
+def test_cell_with_two_recipes_is_refused():
+    recipe = get_method("protonet").load_recipes()["omniglot"].tiny()
+    training = Training("small", recipe)
+    with pytest.raises(metazoo.MetazooError, match="setting"):
+        Cell({"mode": "a"}, 0, values_of, training, setting=recipe)
+
+
 def test_cells_of_one_key_are_refused(tmp_path):
     twice = Experiment(
         "a claim",

@@ -142,7 +142,9 @@ def cells_of(dataset: str, scale: Scale) -> list[Cell]:
         for seed in scale.seeds:
             recipe = recipe_of(base, RANDOM_CHANGES, scale, seed)
             labels: dict[str, Any] = {"variant": RANDOM, "shots": shots}
-            cells.append(Cell(labels, seed, partial(measure, recipe)))
+            cells.append(
+                Cell(labels, seed, partial(measure, recipe), setting=recipe)
+            )
         for variant, changes in TRAINED.items():
             for seed in scale.seeds:
                 recipe = recipe_of(base, changes, scale, seed)

@@ -119,9 +119,7 @@ class ATAML(AdaptSteps):
             head=head,
             inner_steps=inner_steps,
             inner_learning_rate=inner_learning_rate,
-            predict_steps=inner_steps
-            if predict_steps is None
-            else predict_steps,
+            predict_steps=predict_steps,
             first_order=first_order,
             train_attention=train_attention,
         ).check()

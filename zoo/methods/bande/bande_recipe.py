@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.conv4_recipe import Conv4Recipe
-from metazoo.errors import RecipeError
 from metazoo.recipe import require_choice, require_counts
 
 if TYPE_CHECKING:
@@ -132,14 +131,14 @@ class BandeRecipe(Conv4Recipe):
                 data,
                 num_ways=self.num_ways,
                 num_subclasses=self.num_subclasses,
-                num_shots=_one_number(self.num_shots),
+                num_shots=self.fixed_shots,
                 num_queries=self.num_queries,
                 seed=self.seed,
             )
         return SemiSupervisedSampler(
             data,
             num_ways=self.num_ways,
-            num_shots=_one_number(self.num_shots),
+            num_shots=self.fixed_shots,
             num_queries=self.num_queries,
             num_unlabeled=self.num_unlabeled,
             num_distractors=self.num_distractors,
@@ -167,14 +166,6 @@ class BandeRecipe(Conv4Recipe):
             "num_distractors": 1,
         }
         return super().tiny(**{**small, **changes})
-
-
-def _one_number(shots: Any) -> int:
-    if not isinstance(shots, int):
-        raise RecipeError(
-            f"num_shots must be a number for these episodes; got {shots!r}."
-        )
-    return shots
 
 
 # The official code draws one episode a step and clips at a norm that is

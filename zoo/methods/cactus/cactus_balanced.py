@@ -14,6 +14,7 @@ from metazoo.data.episode import Episode
 from metazoo.data.sampler_checks import as_positive
 from metazoo.data.seeded_sampler import SeededSampler
 from metazoo.errors import EpisodeError
+from metazoo.option_checks import check_choice
 
 _PAPER = 255.0
 _LEAST_AREA = 0.6
@@ -48,6 +49,7 @@ class BalancedSampler(SeededSampler):
 
         Raises:
             EpisodeError: there is not one cluster for each image.
+            MetazooError: there is no such augmentation.
         """
         super().__init__(dataset, seed)
         self.num_examples = as_positive("num_examples", num_examples)
@@ -57,7 +59,9 @@ class BalancedSampler(SeededSampler):
                 f"clusters has shape {clusters.shape}; expected one for each "
                 f"of the {dataset.num_examples} examples."
             )
-        self.augmentation = augmentation
+        self.augmentation = check_choice(
+            "augmentation", augmentation, AUGMENTATIONS
+        )
         self._digest = hashlib.sha256(clusters.astype("<i4").tobytes())
         order = np.argsort(clusters, kind="stable")
         numbers, starts, sizes = np.unique(

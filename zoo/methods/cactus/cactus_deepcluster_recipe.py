@@ -59,14 +59,14 @@ class DeepClusterRecipe(ComputedRecipe):
         Raises:
             RecipeError: one is out of range.
         """
+        from metazoo.methods.cactus.cactus_balanced import AUGMENTATIONS
         from metazoo.methods.cactus.cactus_clusters import CLUSTERERS
 
         super().__post_init__()
         names = ("size", "embedding_size", "num_clusters", "rounds")
         require_counts(self, *names, "num_examples")
         require_choice(self, "clusterer", CLUSTERERS)
-        choices = ("photos", "drawings", "none")
-        require_choice(self, "augmentation", choices)
+        require_choice(self, "augmentation", AUGMENTATIONS)
 
     def build_backbone(self, example_shape: tuple[int, ...]) -> keras.Model:
         """Builds the untrained network.

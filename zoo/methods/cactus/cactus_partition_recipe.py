@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -15,17 +15,12 @@ from metazoo.errors import RecipeError
 from metazoo.recipe import EpisodicRecipe, require_choice, require_counts
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from metazoo.data import ClassDataset
     from metazoo.methods.cactus.cactus_partitions import Partitions
 
 STAGE = "representation"
 KINDS = ("kmeans", "random", "hyperplanes")
 _PARTS = "parts"
-
-# Makes partition number so and so: labels, and factors of the dimensions.
-_Make = Callable[[int], "tuple[np.ndarray, np.ndarray]"]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from metazoo.faults import any_not_finite, spoil_all
 from metazoo.prototype_learner import PrototypeLearner
 from metazoo.signature import Signature
 
@@ -39,7 +40,9 @@ class EmbeddingWire(PrototypeLearner):
 
     def _serve_embed(self, x: tf.Tensor) -> dict[str, tf.Tensor]:
         z = self.embed(x)
-        return {"z": z, "norm": tf.norm(z, axis=-1)}
+        found = {"z": z, "norm": tf.norm(z, axis=-1)}
+        # Pooling may lose a NaN and give a vector that looks sound.
+        return spoil_all(found, any_not_finite(x))
 
 
 @keras.saving.register_keras_serializable(package="metazoo")

@@ -207,6 +207,7 @@ def cells(scale: Scale) -> list[Cell]:
                     seed=seed,
                     measure=partial(measure, recipe, training.name),
                     training=None if name == NONE else training,
+                    setting=recipe if name == NONE else None,
                 )
             )
     return found

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.descent_settings import DescentSettings
-from metazoo.errors import RecipeError
 from metazoo.recipe import EpisodicRecipe, require_choice, require_counts
 
 if TYPE_CHECKING:
@@ -81,10 +80,7 @@ class LeapRecipe(DescentSettings, EpisodicRecipe):
         super().__post_init__()
         require_choice(self, "outer", OUTER)
         require_counts(self, "inner_steps", "inner_batch_size")
-        if not isinstance(self.num_shots, int):
-            raise RecipeError(
-                f"num_shots must be one number; got {self.num_shots!r}."
-            )
+        _ = self.fixed_shots  # Refuses a range.
 
     def build_learner(self, example_shape: tuple[int, ...]) -> Leap:
         """Builds an untrained `Leap`, or the control on the same tasks.

@@ -208,7 +208,7 @@ def _scratch_cells(plan: Plan, scale: CACTUsScale) -> list[Cell]:
             recipe = _scaled(plan.recipe("maml", ORACLE, seed), scale)
             measure = partial(measure_scratch, recipe, tasks, setting)
             labels = _labels(SCRATCH, "none", setting)
-            found.append(Cell(labels, seed, measure))
+            found.append(Cell(labels, seed, measure, setting=recipe))
     return found
 
 

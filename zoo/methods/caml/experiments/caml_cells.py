@@ -121,7 +121,14 @@ def _cells_of_seed(
     row = partial(
         Cell, seed=seed, measure=partial(measure, recipe, score(recipe))
     )
-    found = [row({"variant": NEAREST}, training=metric.get(STAGE))]
+    nearest = metric.get(STAGE)
+    found = [
+        row(
+            {"variant": NEAREST},
+            training=nearest,
+            setting=None if nearest else recipe,
+        )
+    ]
     for variant in VARIANTS:
         changed = recipe.replace(variant=variant)
         used = tuple((n, metric[n]) for n in changed.stages())
