@@ -13,7 +13,11 @@ from metazoo.layers import (
     ConditionalBatchNormalization,
     ExactBatchNormalization,
 )
-from metazoo.methods.caml.caml_control import ShuffledCAML, UnconditionedCAML
+from metazoo.methods.caml.caml_control import (
+    ShuffledCAML,
+    UnconditionedCAML,
+    others,
+)
 from metazoo.methods.caml.caml_model import CAML
 
 SHAPE = (8, 8, 1)
@@ -251,6 +255,13 @@ def test_shuffled_control_takes_the_places_of_others(task):
     again = ShuffledCAML.from_config(learner.get_config())
     again.set_weights(learner.get_weights())
     close(again.embed(task.support_x), found)
+
+
+@pytest.mark.parametrize("count", [2, 5, 20, 25, 75])
+def test_shuffled_control_leaves_no_example_its_own_place(count):
+    found = others(count).numpy()
+    assert (found != range(count)).all()
+    assert sorted(found) == list(range(count))
 
 
 def test_report_tells_of_scales_below_zero(task):

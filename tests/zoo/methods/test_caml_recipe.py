@@ -12,6 +12,7 @@ from metazoo.methods.caml.caml_experiments import EXPERIMENTS
 from metazoo.methods.caml.caml_model import CAML
 from metazoo.methods.caml.caml_recipe import RECIPES
 from metazoo.methods.caml.experiments.caml_families import (
+    FamilyRecipe,
     family_sampler,
     load_families,
 )
@@ -102,6 +103,25 @@ def test_paper_scale_has_a_residual_metric_network():
     assert stage.num_ways == 20
     backbone = paper.build_backbone((84, 84, 3))
     assert backbone.output_shape == (None, 750)
+
+
+def test_metric_network_trains_on_several_tasks_a_step():
+    recipe = FamilyRecipe(metric_tasks=3, metric_queries=7)
+    stage = recipe.metric_recipe()
+    assert (stage.num_tasks, stage.num_queries) == (3, 7)
+    with pytest.raises(RecipeError, match="metric_tasks"):
+        FamilyRecipe(metric_tasks=0)
+
+
+def test_paper_scale_is_the_paper_recipe():
+    experiment = EXPERIMENTS["mini-imagenet"]
+    rows = [
+        cell.training.recipe
+        for cell in experiment.cells(experiment.scale("paper"))
+        if cell.labels["variant"] == "caml" and cell.seed == 0
+    ]
+    paper = RECIPES["paper_mini_imagenet_5way_1shot"]
+    assert rows == [paper.replace(keep_best=False)]
 
 
 @pytest.mark.parametrize("variant", ["caml", "maml"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -22,7 +24,8 @@ class ShuffledCAML(CAML):
     def embed(self, x: tf.Tensor) -> tf.Tensor:
         """Places of other examples of the same set.
 
-        The order depends on the number of examples alone.
+        All places go round in one cycle, so that no example of two or more
+        keeps its own. The order depends on the number of examples alone.
 
         Args:
             x: float32 [tasks, examples, *features], raw values.
@@ -31,8 +34,20 @@ class ShuffledCAML(CAML):
             [tasks, examples, embedding], of the learner's own dtype.
         """
         z = super().embed(x)
-        keys = tf.random.stateless_uniform([tf.shape(z)[1]], _SEED)
-        return tf.gather(z, tf.argsort(keys), axis=1)
+        return tf.gather(z, others(tf.shape(z)[1]), axis=1)
+
+
+def others(count: Any) -> tf.Tensor:
+    """For each example the place of another: one random cycle.
+
+    Args:
+        count: examples, a number or a scalar tensor.
+
+    Returns:
+        int32 [count].
+    """
+    order = tf.argsort(tf.random.stateless_uniform([count], _SEED))
+    return tf.scatter_nd(order[:, None], tf.roll(order, -1, 0), [count])
 
 
 @keras.saving.register_keras_serializable(package="metazoo")

@@ -97,6 +97,7 @@ _TINY = {
     "metric_steps": 5,
     "metric_filters": 4,
     "metric_queries": 1,
+    "metric_tasks": 1,
 }
 # The same network, steps and meta-batch for all rows of an experiment.
 _PAPER = {"steps": 60000, "inner_steps": 5, "predict_steps": 10}
@@ -117,7 +118,17 @@ EXPERIMENTS = {
         omniglot_cells,
         {
             "two_cores": Scale(episodes=600),
-            "paper": Scale(changes={**_PAPER, "filters": 64, "num_tasks": 4}),
+            "paper": Scale(
+                changes={
+                    **_PAPER,
+                    "filters": 64,
+                    "num_tasks": 4,
+                    "num_queries": 15,
+                    "final_learning_rate_scale": 1.0,
+                    "metric_queries": 15,
+                    "metric_steps": 20000,
+                }
+            ),
             "tiny": Scale(
                 seeds=(0,), episodes=4, changes={**_TINY, "num_ways": 5}
             ),
@@ -134,6 +145,7 @@ EXPERIMENTS = {
                     **_PAPER,
                     "num_queries": 15,
                     "num_tasks": 4,
+                    "final_learning_rate_scale": 1.0,
                     "inner_learning_rate": 0.01,
                     "metric_preset": None,
                     "metric_widths": (64, 128, 256, 512),

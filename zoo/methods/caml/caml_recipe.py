@@ -49,6 +49,7 @@ class CAMLRecipe(DescentSettings, Conv4Recipe):
         metric_ways: classes of its training task.
         metric_shots: support examples a class.
         metric_queries: queries a class.
+        metric_tasks: episodes of a training step.
         metric_steps: its training steps.
         metric_learning_rate: its step size.
     """
@@ -70,6 +71,7 @@ class CAMLRecipe(DescentSettings, Conv4Recipe):
     metric_ways: int = 20
     metric_shots: int = 1
     metric_queries: int = 5
+    metric_tasks: int = 1
     metric_steps: int = 3000
     metric_learning_rate: float = 1e-3
 
@@ -81,7 +83,8 @@ class CAMLRecipe(DescentSettings, Conv4Recipe):
         """
         super().__post_init__()
         require_choice(self, "variant", VARIANTS)
-        require_counts(self, "metric_ways", "metric_queries", "metric_steps")
+        names = ("metric_ways", "metric_queries", "metric_tasks")
+        require_counts(self, *names, "metric_steps")
 
     def stages(self) -> Mapping[str, EpisodicRecipe]:
         """The metric network, unless a preset or nobody has it."""
@@ -107,6 +110,7 @@ class CAMLRecipe(DescentSettings, Conv4Recipe):
             num_ways=self.metric_ways,
             num_shots=self.metric_shots,
             num_queries=self.metric_queries,
+            num_tasks=self.metric_tasks,
             steps=self.metric_steps,
             outer_learning_rate=self.metric_learning_rate,
             seed=self.seed,
@@ -236,6 +240,7 @@ class CAMLRecipe(DescentSettings, Conv4Recipe):
             "metric_widths": (),
             "metric_ways": 5,
             "metric_queries": 2,
+            "metric_tasks": 1,
             "metric_steps": 10,
         }
         return super().tiny(**{**small, **changes})
@@ -253,6 +258,8 @@ _OMNIGLOT = CAMLRecipe(
     inner_steps=3,
     predict_steps=3,
     inner_learning_rate=0.1,
+    metric_queries=10,
+    metric_tasks=2,
     keep_best=True,
 )
 

@@ -153,7 +153,10 @@ class FamilyRecipe(CAMLRecipe):
     normalization: str = "transductive"
     standardize: bool = False
     metric_ways: int = 20
+    metric_queries: int = 15
+    metric_tasks: int = 4
     metric_steps: int = 1500
+    metric_learning_rate: float = 3e-3
 
     def load_dataset(
         self, data_dir: str | None, split: str | None = None
