@@ -168,6 +168,16 @@ class EpisodicServing(EpisodicTraining):
         """
         return any_not_finite(x)
 
+    def needs_queries(self, verb: str) -> bool:
+        """Whether a verb means nothing by an empty query set.
+
+        By default every verb of a transductive learner.
+
+        Args:
+            verb: name of a verb that predicts, such as "predict".
+        """
+        return self.transductive
+
     def _serve_adapt(
         self,
         support_x: tf.Tensor,
@@ -240,7 +250,11 @@ class EpisodicServing(EpisodicTraining):
         self, verb: str, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
         """Runs a verb that predicts from a state, faulty tasks kept apart."""
-        with tf.control_dependencies(self._ways_agree(state)):
+        checks = self._ways_agree(state)
+        if self.needs_queries(verb):
+            text = f"query_x holds no example, and {verb} weighs them together."
+            checks.append(require(tf.shape(query_x)[1] > 0, text))
+        with tf.control_dependencies(checks):
             query_x = tf.identity(query_x)
         outputs = self._function(verb)(query_x, state)
         # The logits tell of a state that is itself of a wrong task.

@@ -166,3 +166,15 @@ def test_more_ways_than_trained_for_are_no_answer(learners, opened):
         )
     assert np.isnan(found["probabilities"]).all()
     assert (found["classes"] == -1).all()
+
+
+def test_queries_answered_together_must_not_be_empty(learners):
+    learner = learners["maml"]
+    x, y, queries = task(4)
+    state = learner.adapt(x, y).state
+    verbs = {one.name: one for one in learner.signatures()}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no example"):
+        verbs["predict_transductive"].fn(
+            query_x=tf.constant(queries[None, :0]),
+            **{name: tf.constant(value) for name, value in state.items()},
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from metazoo.layers import conv4
 from metazoo.methods.caml.caml_model import CAML
@@ -83,3 +84,17 @@ def test_faulty_task_spoils_only_itself(client, learner):
     np.testing.assert_allclose(found["probabilities"][0], expected, atol=1e-4)
     assert np.isnan(found["probabilities"][1]).all()
     assert (found["classes"][1] == -1).all()
+
+
+def test_transductive_caml_refuses_an_empty_query_set(learner):
+    together = CAML(
+        learner.backbone, learner.metric, normalization="transductive"
+    )
+    support_x, labels, query_x = task(3, 2)
+    verbs = {one.name: one for one in together.signatures()}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="no example"):
+        verbs["adapt_predict"].fn(
+            support_x=tf.constant(support_x[None]),
+            support_y=tf.constant(labels[None]),
+            query_x=tf.constant(query_x[None, :0]),
+        )

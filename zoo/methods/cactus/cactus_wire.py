@@ -146,6 +146,14 @@ class CACTUsWire(UnrolledLearner):
         )
         return (*standard.values(), by_steps, together)
 
+    def needs_queries(self, verb: str) -> bool:
+        """Whether a verb means nothing by an empty query set.
+
+        Args:
+            verb: name of a verb that predicts.
+        """
+        return verb == _TOGETHER or super().needs_queries(verb)
+
     def example_extras(self, num_tasks: int) -> dict[str, np.ndarray]:
         """Inputs of endpoints that an episode does not hold.
 

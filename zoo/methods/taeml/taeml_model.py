@@ -13,7 +13,6 @@ from metazoo.data.episode import Episode
 from metazoo.errors import EpisodeError, MetazooError
 from metazoo.faults import spoil_all
 from metazoo.frozen_features import FrozenBackbone
-from metazoo.guards import require
 from metazoo.losses import class_mask_of, mask_logits
 from metazoo.methods.taeml.taeml_ensemble import (
     by_member,
@@ -319,15 +318,6 @@ class TAEML(FrozenBackbone):
         self, query_x: tf.Tensor, **state: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         return self._serve_answers("predict_support", query_x, state)
-
-    def _serve_answers(
-        self, verb: str, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
-    ) -> dict[str, tf.Tensor]:
-        text = "query_x holds no example: weights can't be told from nothing."
-        check = require(tf.shape(query_x)[1] > 0, text)
-        with tf.control_dependencies([check]):
-            query_x = tf.identity(query_x)
-        return super()._serve_answers(verb, query_x, state)
 
     def _serve_verb(self, verb: str, *inputs: Any) -> dict[str, tf.Tensor]:
         state = super()._serve_verb(verb, *inputs)
