@@ -14,16 +14,21 @@ from metazoo.data import EpisodeSampler, from_arrays
 from metazoo.errors import DataError, RecipeError
 from metazoo.experiments import run_experiment
 from metazoo.methods.taeml.experiments import taeml_channels
-from metazoo.methods.taeml.experiments.taeml_answers import best_left_out
+from metazoo.methods.taeml.experiments.taeml_answers import (
+    Answers,
+    best_left_out,
+)
 from metazoo.methods.taeml.experiments.taeml_channels import load_channels
 from metazoo.methods.taeml.experiments.taeml_picture import plot_trust
 from metazoo.methods.taeml.experiments.taeml_rows import (
     BEST_OF_DOMAIN,
     MATCHED,
     RATIO,
+    RIVAL_RATIO,
     UNIFORM,
     cells,
     picture_of,
+    trust_measurements,
 )
 from metazoo.methods.taeml.taeml_data import load_domains
 from metazoo.methods.taeml.taeml_experiments import (
@@ -286,7 +291,10 @@ def test_experiment_measures_every_row(omniglot, tmp_path):
     assert len(accuracy) == 2 + 6 + 3 + 1
     assert all(0 <= value <= 1 for value in accuracy.values())
     assert accuracy[MATCHED] <= accuracy[BEST_OF_DOMAIN] + 1e-9
-    assert rows(found, RATIO)[UNIFORM] == 1.0
+    for ratio in (RATIO, RIVAL_RATIO):
+        assert rows(found, ratio)[UNIFORM] == 1.0
+    mean, rival = (rows(found, name) for name in (RATIO, RIVAL_RATIO))
+    assert mean.keys() == rival.keys()
     by_channel = [rows(found, f"accuracy_{name}") for name in names]
     for row, value in accuracy.items():
         mean = (by_channel[0][row] + by_channel[1][row]) / 2
@@ -295,6 +303,32 @@ def test_experiment_measures_every_row(omniglot, tmp_path):
     judged = {claim["metric"] for claim in found["claims"]}
     assert judged == {"accuracy", RATIO}
     assert (tmp_path / "trust.png").stat().st_size > 1000
+
+
+def test_most_trusted_other_learner_counts_not_only_their_mean():
+    domains = [f"channel_{number}" for number in range(3)]
+    recipe = CHANNEL_RECIPE.replace(
+        members=tuple(f"channels:{name}" for name in domains)
+    )
+    # In channel_1 the first learner is trusted more than the matched one.
+    trust = {
+        "channel_0": np.array([[8.0, 2.0, 2.0], [8.0, 2.0, 2.0]]),
+        "channel_1": np.array([[5.0, 4.0, 0.5], [5.0, 4.0, 0.5]]),
+    }
+    data = noise("any")
+    answers = Answers({}, {"support": trust}, data)
+    found = {
+        one.metric: one.mean
+        for one in trust_measurements(answers, "support", recipe)
+    }
+    assert found[RATIO] == pytest.approx(4.0 / 2.75)
+    assert found[RIVAL_RATIO] == pytest.approx(0.8)
+    claims = [
+        claim.metric
+        for claim in EXPERIMENTS["domains"].claims
+        if "the most trust" in claim.doc
+    ]
+    assert claims == [RIVAL_RATIO]
 
 
 def test_picture_writes_every_trust():

@@ -16,6 +16,7 @@ from metazoo.methods.taeml.experiments.taeml_rows import (
     LEFT_OUT,
     POOLED,
     RATIO,
+    RIVAL_RATIO,
     UNIFORM,
     cells,
     claim,
@@ -96,8 +97,8 @@ def _channel_claims() -> list[Any]:
                 -0.01,
             ),
             claim(
-                f"{form}: the matched learner has twice the trust of others "
-                "in every domain",
+                f"{form}: the matched learner has twice the mean trust of the "
+                "others in every domain",
                 together,
                 UNIFORM,
                 1.0,
@@ -129,7 +130,7 @@ _DOMAIN_CLAIMS += [
         _ALL,
         UNIFORM,
         0.0,
-        RATIO,
+        RIVAL_RATIO,
     ),
 ]
 

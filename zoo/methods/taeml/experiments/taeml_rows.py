@@ -39,6 +39,7 @@ ANSWERS = {
     POOLED: "member_0",
 }
 RATIO = "least_trust_ratio"
+RIVAL_RATIO = "least_trust_ratio_to_the_next"
 # What weights come from, as a row says it.
 SOURCES = {
     "transductive": "all queries",
@@ -191,9 +192,10 @@ def measure(
             name = f"accuracy_{domain}"
             found.append(Measurement.of(name, values, other.data))
     if mode is not None:
-        return found + _trust_measurements(answers, mode, recipe)
+        return found + trust_measurements(answers, mode, recipe)
     if row == UNIFORM:
-        found.append(_ratio(1.0, len(every), answers))
+        for name in (RATIO, RIVAL_RATIO):
+            found.append(_ratio(name, 1.0, len(every), answers))
     return found
 
 
@@ -245,33 +247,46 @@ def matched_member(recipe: TAEMLRecipe, domain: str) -> int:
     return [member_name(one) for one in recipe.members].index(domain)
 
 
-def _trust_measurements(
+def trust_measurements(
     answers: Answers, mode: str, recipe: TAEMLRecipe
 ) -> list[Measurement]:
+    """Trust in matched and other learners, and the least of their ratios.
+
+    Args:
+        answers: on the test tasks.
+        mode: what weights come from.
+        recipe: of the ensemble.
+    """
     import numpy as np
 
-    matched, others = [], []
+    matched, others, ratios, rivals = [], [], [], []
     for domain, trust in answers.trust[mode].items():
         own = matched_member(recipe, domain)
+        rest = np.delete(trust, own, axis=1)
         matched.append(trust[:, own])
-        others.append(np.delete(trust, own, axis=1).mean(1))
-    ratios = [
-        one.mean() / other.mean()
-        for one, other in zip(matched, others, strict=True)
-    ]
+        others.append(rest.mean(1))
+        ratios.append(float(trust[:, own].mean() / rest.mean()))
+        rivals.append(float(trust[:, own].mean() / rest.mean(0).max()))
     data, count = answers.data, sum(map(len, matched))
     return [
         Measurement.of("trust_matched", np.concatenate(matched), data),
         Measurement.of("trust_others", np.concatenate(others), data),
-        _ratio(float(min(ratios)), count, answers),
+        _ratio(RATIO, min(ratios), count, answers),
+        _ratio(RIVAL_RATIO, min(rivals), count, answers),
     ]
 
 
-def _ratio(value: float, episodes: int, answers: Answers) -> Measurement:
-    """Matched by other trust, of the domain where it is least."""
+def _ratio(
+    name: str, value: float, episodes: int, answers: Answers
+) -> Measurement:
+    """Matched by other trust, of the domain where it is least.
+
+    `RATIO` is to the mean trust in the other learners, `RIVAL_RATIO` to that
+    in the most trusted of them.
+    """
     data = answers.data
     return Measurement(
-        RATIO, value, None, episodes, data.name, data.split, data.fingerprint
+        name, value, None, episodes, data.name, data.split, data.fingerprint
     )
 
 
