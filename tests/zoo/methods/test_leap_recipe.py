@@ -9,7 +9,7 @@ import pytest
 
 import metazoo
 from metazoo.data import load_glyphs
-from metazoo.experiments import run_experiment
+from metazoo.experiments import Scale, run_experiment
 from metazoo.methods.leap.leap_experiments import (
     CURVES,
     EXPERIMENTS,
@@ -73,8 +73,35 @@ def test_rows_differ_from_leap_by_their_outer_update_alone():
             if getattr(leap, field.name) != getattr(other, field.name)
         }
         assert changed <= set(changes)
-    paper = recipe_of("Leap", 25, EXPERIMENT.scale("paper"), 0)
-    assert paper.split == "background" and paper.filters == 64
+
+
+def test_paper_scale_is_the_paper_recipe():
+    found = recipe_of("Leap", 25, EXPERIMENT.scale("paper"), 0)
+    paper = RECIPES["omniglot_alphabets"]
+    assert found == paper.replace(split="background", num_alphabets=25)
+
+
+def test_hundred_steps_are_the_paper_s_tasks():
+    scale = EXPERIMENTS["hundred-steps"].scale()
+    paper = RECIPES["omniglot_alphabets"]
+    for name in scale.rows:
+        found = recipe_of(name, 20, scale, 0)
+        for field in (
+            "num_ways",
+            "num_shots",
+            "inner_steps",
+            "predict_steps",
+            "inner_batch_size",
+            "inner_learning_rate",
+            "augment",
+            "rotations",
+        ):
+            assert getattr(found, field) == getattr(paper, field), field
+
+
+def test_scale_without_rows_is_refused():
+    with pytest.raises(metazoo.MetazooError, match="expected a LeapScale"):
+        EXPERIMENT.cells(Scale())
 
 
 def test_experiment_trains_measures_and_draws(tmp_path):

@@ -7,10 +7,13 @@ encoder's architecture, the tasks and the steps are the same in every row.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from metazoo.errors import MetazooError
 from metazoo.experiments import (
     Cell,
     Claim,
@@ -63,55 +66,103 @@ TEST_SPLIT = "test"
 TEST_SEED = 20_000
 CURVES = "curves"
 
-# A scale's own fields, apart from those of the recipe.
-ALPHABETS = {"two_cores": (1, 5, 20), "paper": (1, 3, 5, 10, 15, 20, 25)}
+_ONCE = ("Leap", "Reptile, 0.1", "Reptile, 1.0", "first-order MAML")
+
+
+@dataclass(frozen=True)
+class LeapScale(Scale):
+    """A scale that says which rows there are.
+
+    Attributes:
+        base: what all rows share, before `changes`.
+        alphabets: numbers of alphabets to pretrain on, rising.
+        compared: the number that claims are about.
+        rows: names at every number of alphabets.
+        compared_rows: names at the number compared alone.
+    """
+
+    base: LeapRecipe = OMNIGLOT_SMALL
+    alphabets: tuple[int, ...] = (1, 5, 20)
+    compared: int = 20
+    rows: tuple[str, ...] = tuple(ROWS)
+    compared_rows: tuple[str, ...] = tuple(LAST_ROWS)
+
+
+_TINY = LeapScale(
+    seeds=(0,),
+    episodes=3,
+    alphabets=(1, 2),
+    compared=2,
+    changes={
+        "dataset": "glyphs",
+        "split": "val",
+        "filters": 4,
+        "num_ways": 3,
+        "num_shots": 4,
+        "num_queries": 2,
+        "num_tasks": 2,
+        "inner_steps": 4,
+        "predict_steps": 4,
+        "inner_batch_size": 4,
+        "steps": 2,
+    },
+)
 SCALES = {
-    "two_cores": Scale(episodes=48, changes={"filters": 16}),
-    "paper": Scale(episodes=100, changes={"split": "background"}),
-    "tiny": Scale(
-        seeds=(0,),
-        episodes=3,
-        changes={
-            "dataset": "glyphs",
-            "split": "val",
-            "filters": 4,
-            "num_ways": 3,
-            "num_shots": 4,
-            "num_queries": 2,
-            "num_tasks": 2,
-            "inner_steps": 4,
-            "predict_steps": 4,
-            "inner_batch_size": 4,
-            "steps": 2,
-        },
+    "two_cores": LeapScale(episodes=48, changes={"filters": 16}),
+    "paper": LeapScale(
+        episodes=100,
+        changes={"split": "background"},
+        base=OMNIGLOT,
+        alphabets=(1, 3, 5, 10, 15, 20, 25),
     ),
+    "tiny": _TINY,
+}
+# The paper's tasks; outer steps, tasks of each and channels for two cores.
+HUNDRED_SCALES = {
+    "two_cores": LeapScale(
+        episodes=24,
+        changes={
+            "num_ways": 20,
+            "inner_steps": 100,
+            "predict_steps": 100,
+            "rotations": False,
+            "augment": True,
+        },
+        alphabets=(5, 20),
+        rows=_ONCE,
+        compared_rows=(),
+    ),
+    "tiny": dataclasses.replace(_TINY, rows=_ONCE, compared_rows=()),
 }
 
 
-def base_of(scale: Scale) -> tuple[LeapRecipe, tuple[int, ...]]:
-    """What all rows of a scale share, and its numbers of alphabets.
+def own_scale(scale: Scale) -> LeapScale:
+    """A scale of these experiments.
+
+    Args:
+        scale: how much to do.
+
+    Raises:
+        MetazooError: it does not say which rows there are.
+    """
+    if isinstance(scale, LeapScale):
+        return scale
+    raise MetazooError(
+        f"scale: got a {type(scale).__name__}, expected a LeapScale."
+    )
+
+
+def rows_of(scale: LeapScale) -> Iterator[tuple[str, int]]:
+    """Names of rows with their number of alphabets, in the order to do.
 
     Args:
         scale: how much to do.
     """
-    if scale.changes.get("dataset") == "glyphs":
-        return OMNIGLOT_SMALL, (1, 2)
-    if scale.changes.get("split") == "background":
-        return OMNIGLOT, ALPHABETS["paper"]
-    return OMNIGLOT_SMALL, ALPHABETS["two_cores"]
-
-
-def rows_of(numbers: tuple[int, ...]) -> Iterator[tuple[str, int]]:
-    """Names of rows with their number of alphabets, in the order to do.
-
-    Args:
-        numbers: of alphabets.
-    """
     yield NONE, 0
-    for number in reversed(numbers):
-        yield from ((name, number) for name in ROWS)
-        if number == numbers[-1]:
-            yield from ((name, number) for name in LAST_ROWS)
+    for number in reversed(scale.alphabets):
+        yield from ((name, number) for name in scale.rows)
+        if number == scale.compared:
+            yield from ((name, number) for name in scale.compared_rows)
 
 
 def recipe_of(name: str, number: int, scale: Scale, seed: int) -> LeapRecipe:
@@ -123,10 +174,10 @@ def recipe_of(name: str, number: int, scale: Scale, seed: int) -> LeapRecipe:
         scale: how much to do.
         seed: of the training and of the choice of alphabets.
     """
-    base, _ = base_of(scale)
     changes = {**ROWS, **LAST_ROWS}.get(name, {})
     # The row comes last: a short horizon is what it is about.
-    return base.replace(**scale.changes).replace(
+    base = own_scale(scale).base.replace(**scale.changes)
+    return base.replace(
         **changes,
         seed=seed,
         alphabet_seed=seed,
@@ -195,9 +246,8 @@ def cells(scale: Scale) -> list[Cell]:
     Args:
         scale: how much to do.
     """
-    _, numbers = base_of(scale)
     found = []
-    for name, number in rows_of(numbers):
+    for name, number in rows_of(own_scale(scale)):
         for seed in scale.seeds:
             training = training_of(name, number, scale, seed)
             recipe = recipe_of(name, number, scale, seed)
@@ -225,9 +275,10 @@ def draw_curves(scale: Scale, bench: Bench, learner: Any) -> Figure:
 
     from metazoo.methods.leap.leap_picture import plot_training_curves
 
-    _, numbers = base_of(scale)
+    most = own_scale(scale).alphabets[-1]
+    rows = [(row, most) for row in own_scale(scale).rows]
     curves = {}
-    for name, number in [(NONE, 0), *((row, numbers[-1]) for row in ROWS)]:
+    for name, number in [(NONE, 0), *rows]:
         found = []
         for seed in scale.seeds:
             key = training_of(name, number, scale, seed).name
@@ -235,7 +286,7 @@ def draw_curves(scale: Scale, bench: Bench, learner: Any) -> Figure:
                 found.append(stored["curve"])
         curves[name] = np.concatenate(found)
     return plot_training_curves(
-        curves, f"Unseen alphabets, after {numbers[-1]} to learn from"
+        curves, f"Unseen alphabets, after {most} to learn from"
     )
 
 
@@ -249,21 +300,29 @@ def pictures(scale: Scale) -> list[Picture]:
     return [Picture("training_curves", doc, partial(draw_curves, scale))]
 
 
+# Alphabets that claims are about.
+_MOST = LeapScale.compared
+
+
 def _claim(
     doc: str, other: str, number: int, metric: str = "error", **bounds: float
 ) -> Claim:
-    largest = ALPHABETS["two_cores"][-1]
     return Claim(
         doc,
-        {"variant": "Leap", "alphabets": largest},
+        {"variant": "Leap", "alphabets": _MOST},
         {"variant": other, "alphabets": number},
         metric=metric,
         **bounds,
     )
 
 
-_MOST = ALPHABETS["two_cores"][-1]
-CLAIMS = (
+def _more_alphabets(fewest: int) -> Claim:
+    return _claim(
+        "more alphabets to learn from help Leap", "Leap", fewest, most=0.0
+    )
+
+
+_SHARED_CLAIMS = (
     _claim("Leap is ahead of no pretraining", NONE, 0, most=0.0),
     _claim("Leap is 20 points ahead of no pretraining", NONE, 0, most=-0.2),
     _claim(
@@ -281,6 +340,9 @@ CLAIMS = (
     _claim(
         "Leap is ahead of first-order MAML", "first-order MAML", _MOST, most=0.0
     ),
+)
+CLAIMS = (
+    *_SHARED_CLAIMS,
     _claim(
         "Leap is ahead of first-order MAML of 5 steps",
         "first-order MAML, 5 steps",
@@ -301,13 +363,7 @@ CLAIMS = (
         _MOST,
         most=0.0,
     ),
-    Claim(
-        "more alphabets to learn from help Leap",
-        {"variant": "Leap", "alphabets": _MOST},
-        {"variant": "Leap", "alphabets": 1},
-        most=0.0,
-        metric="error",
-    ),
+    _more_alphabets(1),
 )
 
 EXPERIMENTS = {
@@ -318,5 +374,13 @@ EXPERIMENTS = {
         SCALES,
         CLAIMS,
         pictures,
-    )
+    ),
+    "hundred-steps": Experiment(
+        "the same on the paper's tasks: 20 ways, 100 gradient steps, drawings "
+        "turned by any angle, scaled and shifted",
+        cells,
+        HUNDRED_SCALES,
+        (*_SHARED_CLAIMS, _more_alphabets(5)),
+        pictures,
+    ),
 }
