@@ -6,9 +6,16 @@ from typing import Any
 
 from metazoo.experiments import Cell, Claim, Experiment, Scale
 from metazoo.methods.cactus.cactus_recipe import (
+    ACAI,
+    DEEPCLUSTER,
     MINI,
     OMNIGLOT,
     ORACLE,
+    PAPER_ACAI,
+    PAPER_DEEPCLUSTER,
+    PAPER_MINI,
+    PAPER_OMNIGLOT,
+    PAPER_PROTONET,
     PROTONET,
 )
 from metazoo.methods.cactus.experiments.cactus_cells import (
@@ -20,12 +27,29 @@ from metazoo.methods.cactus.experiments.cactus_cells import (
 _OMNIGLOT = Plan(
     maml=OMNIGLOT,
     settings=((5, 1), (5, 5), (20, 1), (20, 5)),
+    embeddings={"acai": ACAI, "deepcluster": DEEPCLUSTER["omniglot"]},
     protonet={**PROTONET, "num_tasks": 1},
 )
 _MINI = Plan(
     maml=MINI,
     settings=((5, 1), (5, 5), (5, 20), (5, 50)),
+    embeddings={"acai": ACAI, "deepcluster": DEEPCLUSTER["mini_imagenet"]},
     protonet={**PROTONET, "num_tasks": 4},
+)
+_PAPER_OMNIGLOT = Plan(
+    maml=PAPER_OMNIGLOT,
+    settings=_OMNIGLOT.settings,
+    embeddings={
+        "acai": PAPER_ACAI,
+        "deepcluster": PAPER_DEEPCLUSTER.replace(augmentation="drawings"),
+    },
+    protonet=PAPER_PROTONET,
+)
+_PAPER_MINI = Plan(
+    maml=PAPER_MINI,
+    settings=_MINI.settings,
+    embeddings={"acai": PAPER_ACAI, "deepcluster": PAPER_DEEPCLUSTER},
+    protonet=PAPER_PROTONET,
 )
 
 
@@ -35,7 +59,8 @@ def omniglot_cells(scale: Scale) -> list[Cell]:
     Args:
         scale: how much to do.
     """
-    return cells(_OMNIGLOT, _costed(scale))
+    costed = _costed(scale)
+    return cells(costed.plan or _OMNIGLOT, costed)
 
 
 def mini_imagenet_cells(scale: Scale) -> list[Cell]:
@@ -44,7 +69,8 @@ def mini_imagenet_cells(scale: Scale) -> list[Cell]:
     Args:
         scale: how much to do.
     """
-    return cells(_MINI, _costed(scale))
+    costed = _costed(scale)
+    return cells(costed.plan or _MINI, costed)
 
 
 def _costed(scale: Scale) -> CACTUsScale:
@@ -125,23 +151,12 @@ _TINY: dict[str, Any] = {
         "embedding_size": 4,
     },
 }
-_PAPER: dict[str, Any] = {
-    "num_tasks": 8,
-    "final_learning_rate_scale": 1.0,
-    "protonet": {"num_tasks": 1, "num_queries": 15, "filters": 64},
-    "representation": {
-        "steps": 2**14 * 1024 // 64,
-        "warmup_steps": 0,
-        "final_learning_rate_scale": 1.0,
-        "rounds": 500,
-    },
-}
 
 
-def _scales(paper: dict[str, Any], support_images: int) -> dict[str, Scale]:
+def _scales(paper: Plan, support_images: int) -> dict[str, Scale]:
     return {
         "two_cores": CACTUsScale(episodes=400, support_images=support_images),
-        "paper": CACTUsScale(episodes=1000, changes={**_PAPER, **paper}),
+        "paper": CACTUsScale(episodes=1000, plan=paper),
         "tiny": CACTUsScale(
             seeds=(0,), episodes=2, changes=_TINY, support_images=20
         ),
@@ -153,14 +168,14 @@ EXPERIMENTS = {
         "tasks from clusters of unlabelled drawings teach more than the "
         "embedding that was clustered knows, and less than labels",
         omniglot_cells,
-        _scales({"steps": 30000, "num_partitions": 100}, 3000),
+        _scales(_PAPER_OMNIGLOT, 3000),
         _claims("acai", 0.05) + _claims("deepcluster", 0.0),
     ),
     "mini-imagenet": Experiment(
         "tasks from clusters of unlabelled photographs teach more than the "
         "embedding that was clustered knows, and less than labels",
         mini_imagenet_cells,
-        _scales({"steps": 60000, "num_partitions": 50, "halved": False}, 1000),
+        _scales(_PAPER_MINI, 1000),
         _claims("deepcluster", 0.0) + _claims("acai", 0.0),
     ),
 }

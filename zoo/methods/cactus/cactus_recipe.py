@@ -237,12 +237,16 @@ class CACTUsRecipe(DescentSettings, Conv4Settings, EpisodicRecipe):
         return super().tiny(**{**small, **changes})
 
 
-def _with_embedding(
+def with_embedding(
     recipe: CACTUsRecipe, embedding: ACAIRecipe | DeepClusterRecipe
 ) -> CACTUsRecipe:
     """A recipe on an embedding of the same images.
 
     Its seed stays 0: one embedding serves all seeds of a recipe.
+
+    Args:
+        recipe: without an embedding.
+        embedding: recipe of the embedding, for any images.
     """
     trained = embedding.replace(rescaling=recipe.rescaling)
     # Codes of an autoencoder are scaled; whitened features have been.
@@ -252,22 +256,22 @@ def _with_embedding(
 
 # The numbers of the authors' scripts; ACAI and DeepCluster as their own
 # authors trained them, at the sizes of these images.
-_PAPER_ACAI = ACAIRecipe(
+PAPER_ACAI = ACAIRecipe(
     outer_learning_rate=1e-4,
     final_learning_rate_scale=1.0,
     steps=2**14 * 1024 // 64,
 )
-_PAPER_DEEPCLUSTER = DeepClusterRecipe(
+PAPER_DEEPCLUSTER = DeepClusterRecipe(
     size=64, widths=(96, 256, 384, 384, 256), clusterer="kmeans", rounds=500
 )
-_PAPER_OMNIGLOT = CACTUsRecipe(
+PAPER_OMNIGLOT = CACTUsRecipe(
     split="background",
     rescaling=(-1 / 255, 1.0),
     num_tasks=8,
     steps=30000,
     num_partitions=100,
 )
-_PAPER_MINI = CACTUsRecipe(
+PAPER_MINI = CACTUsRecipe(
     dataset="mini_imagenet",
     num_ways=5,
     num_tasks=8,
@@ -283,7 +287,7 @@ PROTONET = {
     "pooling": "flatten",
     "clip_elements": None,
 }
-_PAPER_PROTONET = {**PROTONET, "filters": 64, "num_queries": 15, "num_tasks": 1}
+PAPER_PROTONET = {**PROTONET, "filters": 64, "num_queries": 15, "num_tasks": 1}
 
 # For two CPU cores.
 ACAI = ACAIRecipe(outer_learning_rate=1e-3, steps=2000, warmup_steps=1000)
@@ -299,7 +303,7 @@ OMNIGLOT = CACTUsRecipe(
     final_learning_rate_scale=0.01,
     num_partitions=10,
 )
-MINI = _PAPER_MINI.replace(
+MINI = PAPER_MINI.replace(
     num_tasks=4,
     steps=1500,
     final_learning_rate_scale=0.01,
@@ -314,7 +318,7 @@ def with_acai(recipe: CACTUsRecipe) -> CACTUsRecipe:
     Args:
         recipe: without an embedding.
     """
-    return _with_embedding(recipe, ACAI)
+    return with_embedding(recipe, ACAI)
 
 
 def with_deepcluster(recipe: CACTUsRecipe) -> CACTUsRecipe:
@@ -323,7 +327,7 @@ def with_deepcluster(recipe: CACTUsRecipe) -> CACTUsRecipe:
     Args:
         recipe: without an embedding.
     """
-    return _with_embedding(recipe, DEEPCLUSTER[recipe.dataset])
+    return with_embedding(recipe, DEEPCLUSTER[recipe.dataset])
 
 
 RECIPES = {
@@ -331,14 +335,12 @@ RECIPES = {
     "omniglot_protonet": with_acai(OMNIGLOT.replace(**PROTONET, num_tasks=1)),
     "mini_imagenet_maml": with_deepcluster(MINI),
     "mini_imagenet_protonet": with_deepcluster(MINI.replace(**PROTONET)),
-    "paper_omniglot_maml": _with_embedding(_PAPER_OMNIGLOT, _PAPER_ACAI),
-    "paper_omniglot_protonet": _with_embedding(
-        _PAPER_OMNIGLOT.replace(**_PAPER_PROTONET), _PAPER_ACAI
+    "paper_omniglot_maml": with_embedding(PAPER_OMNIGLOT, PAPER_ACAI),
+    "paper_omniglot_protonet": with_embedding(
+        PAPER_OMNIGLOT.replace(**PAPER_PROTONET), PAPER_ACAI
     ),
-    "paper_mini_imagenet_maml": _with_embedding(
-        _PAPER_MINI, _PAPER_DEEPCLUSTER
-    ),
-    "paper_mini_imagenet_protonet": _with_embedding(
-        _PAPER_MINI.replace(**_PAPER_PROTONET), _PAPER_DEEPCLUSTER
+    "paper_mini_imagenet_maml": with_embedding(PAPER_MINI, PAPER_DEEPCLUSTER),
+    "paper_mini_imagenet_protonet": with_embedding(
+        PAPER_MINI.replace(**PAPER_PROTONET), PAPER_DEEPCLUSTER
     ),
 }

@@ -10,7 +10,12 @@ import pytest
 from metazoo.experiments import run_experiment
 from metazoo.experiments.experiment import Experiment
 from metazoo.methods.cactus.cactus_experiments import EXPERIMENTS
-from metazoo.methods.cactus.cactus_recipe import OMNIGLOT
+from metazoo.methods.cactus.cactus_recipe import (
+    ACAI,
+    DEEPCLUSTER,
+    OMNIGLOT,
+    RECIPES,
+)
 from metazoo.methods.cactus.experiments import cactus_comparisons as own
 from metazoo.methods.cactus.experiments.cactus_cells import (
     CACTUsScale,
@@ -20,6 +25,8 @@ from metazoo.methods.cactus.experiments.cactus_cells import (
 )
 from metazoo.methods.cactus.experiments.cactus_mlp import mlp_accuracy
 from metazoo.methods.cactus.experiments.cactus_tasks import Task
+
+TWO_CORES = {"acai": ACAI, "deepcluster": DEEPCLUSTER["omniglot"]}
 
 
 def easy_task(seed, ways=3, shots=4, queries=5, size=6, noise=0.3):
@@ -76,7 +83,7 @@ def test_choice_is_the_best_on_the_given_tasks():
 
 
 def test_learners_share_partitions_and_seeds_the_embedding():
-    plan, scale = Plan(OMNIGLOT, ((5, 1),)), CACTUsScale()
+    plan, scale = Plan(OMNIGLOT, ((5, 1),), TWO_CORES), CACTUsScale()
     maml, protonet, other = (
         training_of(plan, scale, *row)
         for row in (
@@ -91,27 +98,51 @@ def test_learners_share_partitions_and_seeds_the_embedding():
     assert not training_of(plan, scale, "maml", "oracle", 0).stages
 
 
-def test_paper_scale_is_the_paper_s():
-    scale = EXPERIMENTS["omniglot"].scale("paper")
-    rows = {
-        cell.training.recipe.learner: cell.training.recipe
-        for cell in EXPERIMENTS["omniglot"].cells(scale)
-        if cell.training
-        and cell.labels["source"] == "acai"
-        and hasattr(cell.training.recipe, "learner")
-    }
-    assert rows["maml"].num_tasks == 8 and rows["maml"].steps == 30000
-    assert rows["protonet"].filters == 64
-    assert rows["protonet"].num_queries == 15
-    assert rows["maml"].representation.steps == 262144
+@pytest.mark.parametrize(
+    ("data", "source"),
+    [("omniglot", "acai"), ("mini_imagenet", "deepcluster")],
+)
+def test_paper_scale_is_the_paper_recipe(data, source):
+    experiment = EXPERIMENTS[data.replace("_", "-")]
+    scale = experiment.scale("paper")
+    cells = [c for c in experiment.cells(scale) if c.training and c.seed == 0]
+    for learner in ("maml", "protonet"):
+        found = {
+            cell.training.recipe
+            for cell in cells
+            if cell.labels["learner"] == learner
+            and cell.labels["source"] == source
+        }
+        assert found == {RECIPES[f"paper_{data}_{learner}"]}
     assert scale.tasks((20, 5)) == 1000
+
+
+def test_random_partitions_are_one_for_a_hundred_tasks():
+    experiment = EXPERIMENTS["omniglot"]
+    for name, changes, many in (
+        ("paper", {}, 300),
+        ("two_cores", {}, 15),
+        ("two_cores", {"steps": 400}, 4),
+    ):
+        scale = experiment.scale(name).with_changes(**changes)
+        found = {
+            cell.training.recipe.num_partitions
+            for cell in experiment.cells(scale)
+            if cell.labels["source"] == "random"
+        }
+        assert found == {many}
 
 
 def test_large_tasks_are_fewer_for_gradient_learners():
     scale = CACTUsScale(episodes=400, support_images=1000)
     assert scale.tasks((5, 1)) == 200
-    assert scale.tasks((5, 50)) == 4
     assert scale.tasks((5, 1), 200) == 50
+
+
+def test_no_cell_has_a_handful_of_tasks():
+    scale = CACTUsScale(episodes=400, support_images=1000)
+    assert scale.tasks((5, 50)) == scale.tasks((5, 50), 200) == 40
+    assert CACTUsScale(episodes=3, support_images=20).tasks((5, 50)) == 3
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +158,7 @@ def tiny_run(tmp_path_factory):
     scale = tiny.with_changes(
         dataset=f"npz:{path}", num_clusters=4, num_ways=3, num_shots=1
     )
-    plan = Plan(OMNIGLOT, ((3, 1),))
+    plan = Plan(OMNIGLOT, ((3, 1),), TWO_CORES)
 
     def chosen(scale):
         wanted = {("maml", "acai"), ("protonet", "random")}

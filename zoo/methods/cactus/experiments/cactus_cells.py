@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from metazoo.experiments import Cell, Scale, Training
+from metazoo.methods.cactus.cactus_acai_recipe import ACAIRecipe
+from metazoo.methods.cactus.cactus_deepcluster_recipe import DeepClusterRecipe
 from metazoo.methods.cactus.cactus_partition_recipe import STAGE as EMBEDDING
 from metazoo.methods.cactus.cactus_recipe import (
     ORACLE,
     PROTONET,
     STAGE,
     CACTUsRecipe,
-    with_acai,
-    with_deepcluster,
+    with_embedding,
 )
 from metazoo.methods.cactus.experiments.cactus_comparisons import COMPARISONS
 from metazoo.methods.cactus.experiments.cactus_measures import (
@@ -25,8 +27,9 @@ from metazoo.methods.cactus.experiments.cactus_measures import (
     measure_scratch,
 )
 
-EMBEDDINGS = {"acai": with_acai, "deepcluster": with_deepcluster}
+EMBEDDINGS = ("acai", "deepcluster")
 SCRATCH = "scratch"
+LEAST_TASKS = 40
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,17 @@ class CACTUsScale(Scale):
     Attributes:
         support_images: of all tasks of a cell together, for learners that
             adapt by gradient steps; None for any number.
+        plan: recipes of this scale; None for those of the experiment.
     """
 
     support_images: int | None = None
+    plan: Plan | None = None
 
     def tasks(self, setting: Setting, steps: int = 50) -> int:
         """Test tasks of a learner that adapts by gradient steps.
+
+        However large they are, there are `LEAST_TASKS`: an interval over a
+        few tasks says nothing.
 
         Args:
             setting: ways and shots.
@@ -51,7 +59,7 @@ class CACTUsScale(Scale):
             return self.episodes
         ways, shots = setting
         most = self.support_images * 50 // (steps * ways * shots)
-        return max(2, min(self.episodes, most))
+        return min(self.episodes, max(LEAST_TASKS, most))
 
 
 @dataclass(frozen=True)
@@ -60,13 +68,15 @@ class Plan:
 
     Attributes:
         maml: recipe of CACTUs-MAML without an embedding.
-        protonet: fields that make it CACTUs-ProtoNets.
         settings: ways and shots of test tasks.
+        embeddings: recipe of each of `EMBEDDINGS`.
+        protonet: fields that make it CACTUs-ProtoNets.
         margin: of hyperplanes.
     """
 
     maml: CACTUsRecipe
     settings: tuple[Setting, ...]
+    embeddings: Mapping[str, ACAIRecipe | DeepClusterRecipe]
     protonet: Any = None
     margin: float = 0.2
 
@@ -82,15 +92,14 @@ class Plan:
         if learner == "protonet":
             base = base.replace(**(self.protonet or PROTONET))
         if source in EMBEDDINGS:
-            return EMBEDDINGS[source](base)
+            return with_embedding(base, self.embeddings[source])
         if source == "hyperplanes":
             changed = {"kind": source, "margin": self.margin}
-            return with_acai(base).replace(**changed)
+            acai = with_embedding(base, self.embeddings["acai"])
+            return acai.replace(**changed)
         if source == "pixels":
             return base
-        # One random partition for each hundred tasks, as in the paper.
-        many = max(1, base.steps * base.num_tasks // 100)
-        return base.replace(kind=source, num_partitions=many)
+        return base.replace(kind=source)
 
 
 SOURCES = {
@@ -163,21 +172,22 @@ def embedding_of(representation: Any) -> Training:
 def _scaled(recipe: CACTUsRecipe, scale: Scale) -> CACTUsRecipe:
     """A recipe with the changes of a scale.
 
-    Two of them are no fields: "representation" holds fields of the
-    embedding's recipe, each for those that have it, and "protonet" changes
-    of that learner alone.
+    One of them is no field: "representation" holds fields of the embedding's
+    recipe, each for those that have it.
     """
     changes = dict(scale.changes)
     small = changes.pop("representation", {})
-    own = changes.pop("protonet", {})
-    if recipe.learner == "protonet":
-        changes.update(own)
     if recipe.representation is not None:
         known = vars(recipe.representation)
         found = {k: v for k, v in small.items() if k in known}
         changed = recipe.representation.replace(**found)
         recipe = recipe.replace(representation=changed)
-    return recipe.replace(**changes)
+    recipe = recipe.replace(**changes)
+    if recipe.kind != "random" or "num_partitions" in changes:
+        return recipe
+    # One random partition for each hundred tasks, as in the paper.
+    many = max(1, recipe.steps * recipe.num_tasks // 100)
+    return recipe.replace(num_partitions=many)
 
 
 def _learner_cells(
