@@ -9,11 +9,11 @@ from typing import Any
 from metazoo.demo import DEFAULT_PRESET
 from metazoo.errors import ServingError
 from metazoo.presets.listing import PresetInfo, list_presets
+from metazoo.registry import get_method
 from metazoo.serving.info import read_info
 
 # Under these names the page asks for them.
 CHARACTERS, TEXTS = "characters", "texts"
-TEXT_METHOD = "ataml"
 _LARGEST_SIDE = 105
 
 
@@ -55,7 +55,7 @@ def demo_models(
 
 
 def text_preset() -> str | None:
-    """Name of the registry's preset for texts.
+    """Name of the registry's preset of a few-shot learner of texts.
 
     Of several, one that ships comes before one that must be fetched, and
     then the one that tells more kinds apart, and the one that was trained
@@ -64,8 +64,14 @@ def text_preset() -> str | None:
     Returns:
         The name; None if there is none.
     """
-    found = sorted(list_presets(TEXT_METHOD), key=_rank)
+    found = sorted(filter(_learns_texts, list_presets()), key=_rank)
     return found[0].preset if found else None
+
+
+def _learns_texts(info: PresetInfo) -> bool:
+    contract = get_method(info.method).contract
+    dtype = info.metadata.input_spec.get("dtype")
+    return contract == "episodic" and dtype == "string"
 
 
 def _rank(info: PresetInfo) -> tuple[bool, int, int, str]:

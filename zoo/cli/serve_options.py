@@ -103,8 +103,8 @@ def _add_demo(group: Any) -> None:
     group.add_argument(
         "--demo-texts",
         metavar="PRESET",
-        help="preset of the texts (that of ATAML); any few-shot learner of "
-        "texts",
+        help="preset of the texts (the best of the registry); any few-shot "
+        "learner of texts",
     )
     group.add_argument(
         "--no-browser",

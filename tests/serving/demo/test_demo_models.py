@@ -36,10 +36,14 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-def info(preset, shots, shipped, tmp_path, ways=5):
+def info(preset, shots, shipped, tmp_path, ways=5, dtype="string"):
     (known, *_) = list_presets("protonet")
     episode = {"num_shots": shots, "num_ways": ways}
-    metadata = replace(known.metadata, episode=episode)
+    metadata = replace(
+        known.metadata,
+        episode=episode,
+        input_spec={"shape": [], "dtype": dtype},
+    )
     return replace(
         known,
         preset=preset,
@@ -58,19 +62,18 @@ def test_shipped_preset_is_the_model_of_characters():
 
 def test_registry_says_which_preset_is_for_texts(monkeypatch, tmp_path):
     found = [
+        info("images", 20, True, tmp_path, ways=20, dtype="float32"),
         info("ataml_b", 1, True, tmp_path),
         info("ataml_c", 5, True, tmp_path),
         info("ataml_a", 9, False, tmp_path),
     ]
-    monkeypatch.setattr(
-        models, "list_presets", lambda name: found if name == "ataml" else []
-    )
+    monkeypatch.setattr(models, "list_presets", lambda: found)
     assert demo_models()[1] == DemoModel("texts", "ataml_c", "--demo-texts")
     found.append(info("ataml_d", [1, 5], True, tmp_path, ways=10))
     assert models.text_preset() == "ataml_d"
-    del found[:2], found[-1]
+    del found[1:3], found[-1]
     assert models.text_preset() == "ataml_a"
-    found.clear()
+    del found[1:]
     assert [model.name for model in demo_models()] == ["characters"]
 
 
