@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         EpisodeError,
         ExportError,
         MetazooError,
+        OptionError,
         PresetError,
         RecipeError,
         SecondOrderError,
@@ -55,6 +56,7 @@ __all__ = [
     "ExportError",
     "MetaLearner",
     "MetazooError",
+    "OptionError",
     "PresetError",
     "PresetInfo",
     "Proposer",
@@ -81,7 +83,7 @@ _get, _names = _lazy(
         "data": "ClassDataset Episode EpisodeSampler",
         "dynamics": "DynamicsLearner",
         "episodic": "EpisodicLearner",
-        "errors": "DataError EpisodeError ExportError MetazooError "
+        "errors": "DataError EpisodeError ExportError MetazooError OptionError "
         "PresetError RecipeError SecondOrderError ServingError",
         "presets": "PresetInfo fetch from_preset list_presets save_to_preset "
         "upload_preset",

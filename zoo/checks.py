@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from typing import Any
 
@@ -94,6 +95,82 @@ def check_at_most(name: str, count: int, limit: int | None) -> None:
             f"{name} holds {count} examples a task; this model takes at most "
             f"{limit}."
         )
+
+
+def check_integer(name: str, value: Any, low: int, high: int) -> int:
+    """Checks one integer; a boolean is none.
+
+    Args:
+        name: argument name for error messages.
+        value: what came.
+        low: the least allowed.
+        high: the most allowed.
+
+    Returns:
+        The value as a Python integer.
+
+    Raises:
+        EpisodeError: no integer, or out of range.
+    """
+    boolean = isinstance(value, (bool, np.bool_))
+    try:
+        number = None if boolean else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        raise EpisodeError(
+            f"{name} must be an integer in [{low}, {high}]; got {value!r}."
+        )
+    return number
+
+
+def check_each_task(
+    name: str,
+    value: Any,
+    num_tasks: int,
+    dtype: Any,
+    low: float = 0,
+    high: float | None = None,
+    above: bool = False,
+) -> np.ndarray:
+    """Checks a number for each task; booleans are none.
+
+    Args:
+        name: argument name for error messages.
+        value: a number for all tasks, or [tasks].
+        num_tasks: number of tasks.
+        dtype: NumPy dtype of the result; that of integers takes no others.
+        low: the least allowed.
+        high: the most allowed; None for the largest of `dtype`.
+        above: whether `low` itself is refused.
+
+    Returns:
+        An array [tasks] of `dtype`.
+
+    Raises:
+        EpisodeError: wrong shape, dtype or range, or not finite.
+    """
+    array = as_array(name, value)
+    whole = np.issubdtype(dtype, np.integer)
+    kinds, word = ("ui", "integer") if whole else ("uif", "number")
+    if array.dtype.kind not in kinds or array.shape not in ((), (num_tasks,)):
+        raise EpisodeError(
+            f"{name} must be one {word} or of shape ({num_tasks},); got "
+            f"{array.dtype} of shape {array.shape}."
+        )
+    if not whole:
+        # What underflows or overflows must not pass as what it was.
+        with np.errstate(over="ignore", under="ignore"):
+            array = array.astype(dtype)
+    if high is None:
+        high = (np.iinfo if whole else np.finfo)(dtype).max
+    fits = (array > low if above else array >= low) & (array <= high)
+    if not fits.all():
+        raise EpisodeError(
+            f"{name} must lie in {'(' if above else '['}{low}, {high}]; got "
+            f"{array.tolist()}."
+        )
+    return np.broadcast_to(array.astype(dtype), (num_tasks,)).copy()
 
 
 def check_seed(value: Any, num_tasks: int) -> np.ndarray:
@@ -194,6 +271,31 @@ def check_largest_label(name: str, labels: np.ndarray, limit: int) -> int:
             f"a task from 0 and lie below {limit}, unless num_ways is given."
         )
     return largest
+
+
+def check_classes(
+    name: str, labels: np.ndarray, mask: np.ndarray, least: int
+) -> None:
+    """Refuses tasks of too few classes to be learnt from.
+
+    Args:
+        name: argument name for error messages.
+        labels: int64 [tasks, examples].
+        mask: bool [tasks, examples], False for padding.
+        least: the fewest classes.
+
+    Raises:
+        EpisodeError: a task has fewer.
+    """
+    if least < 2:
+        return
+    for task, (own, real) in enumerate(zip(labels, mask, strict=True)):
+        found = len(np.unique(own[real]))
+        if found < least:
+            raise EpisodeError(
+                f"{name} of task {task} holds {found} class(es); this model "
+                f"needs {least} or more to compare."
+            )
 
 
 def check_mask(name: str, value: Any, leading: tuple[int, ...]) -> np.ndarray:

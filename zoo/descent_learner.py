@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from metazoo import functional
 from metazoo.inner_loop import InnerLoopLearner
-from metazoo.option_checks import check_count
+from metazoo.option_checks import check_count, check_positive
 
 
 class DescentLearner(InnerLoopLearner):
@@ -36,6 +36,8 @@ class DescentLearner(InnerLoopLearner):
     """
 
     max_unrolled_steps = 10
+    # The loss of the only class is 0 whatever the weights: no step is taken.
+    least_classes = 2
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class DescentLearner(InnerLoopLearner):
         check_count("inner_steps", inner_steps)
         if predict_steps is not None and predict_steps != 0:
             check_count("predict_steps", predict_steps)
+        check_positive("inner_learning_rate", inner_learning_rate)
         super().__init__(backbone, num_ways, head=head, **kwargs)
         self.inner_steps = inner_steps
         self.inner_learning_rate = inner_learning_rate

@@ -34,11 +34,15 @@ class EpisodicLearner(EpisodicVerbs):
         max_support: largest number of support examples of a task, where
             adaptation costs more than in proportion; None for any.
         example_dtype: dtype of raw examples: float32, or string for texts.
+        least_classes: classes that the support of a task must have; 2 where
+            a single one teaches nothing. A server answers fewer by NaN, or
+            where the state is sound all the same, by probability 1.
     """
 
     contract = "episodic"
     max_support: int | None = None
     example_dtype: ClassVar[tf.DType] = tf.float32
+    least_classes: int = 1
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ import tensorflow as tf
 from metazoo.adapted import AdaptedModel
 from metazoo.checks import (
     check_at_most,
+    check_classes,
     check_examples,
     check_labels,
     check_largest_label,
@@ -121,6 +122,7 @@ class EpisodicVerbs(EpisodicServing):
         y = check_labels("support_y", support_y, x.shape[:2], ways, mask)
         if ways is None:
             ways = check_largest_label("support_y", y, MAX_SERVED_WAYS) + 1
+        check_classes("support_y", y, mask, self.least_classes)
         return x, y, mask, ways, single
 
     def adapted(

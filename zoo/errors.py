@@ -31,6 +31,10 @@ class SecondOrderError(MetazooError, ValueError):
     """A second-order gradient through this model would be wrong."""
 
 
+class OptionError(MetazooError, ValueError):
+    """A learner, layer or network is built with an argument of no use."""
+
+
 class RecipeError(MetazooError, ValueError):
     """A training recipe has a field that can't be used."""
 

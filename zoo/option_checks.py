@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from metazoo.errors import MetazooError
+from metazoo.errors import OptionError
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> str:
     """Returns a value that is one of the choices.
 
     Raises:
-        MetazooError: it is not.
+        OptionError: it is not.
     """
     if value not in choices:
-        raise MetazooError(
+        raise OptionError(
             f"{name} must be one of {list(choices)}; got {value!r}."
         )
     return value
@@ -28,16 +28,21 @@ def check_positive(name: str, value: Any) -> float:
     """Returns a positive finite number as a float.
 
     Raises:
-        MetazooError: the value is something else.
+        OptionError: the value is something else.
     """
-    number = np.asarray(value)
-    if (
-        number.ndim
-        or number.dtype.kind not in "uif"
-        or not np.isfinite(number)
-        or not number > 0
-    ):
-        raise MetazooError(f"{name} must be a positive number; got {value!r}.")
+    if not _is_finite(value) or not value > 0:
+        raise OptionError(f"{name} must be a positive number; got {value!r}.")
+    return float(value)
+
+
+def check_share(name: str, value: Any) -> float:
+    """Returns a number in [0, 1) as a float.
+
+    Raises:
+        OptionError: the value is something else.
+    """
+    if not _is_finite(value) or not 0 <= value < 1:
+        raise OptionError(f"{name} must lie in [0, 1); got {value!r}.")
     return float(value)
 
 
@@ -45,14 +50,21 @@ def check_count(name: str, value: Any) -> int:
     """Returns an integer of 1 or more.
 
     Raises:
-        MetazooError: the value is something else.
+        OptionError: the value is something else.
     """
     try:
         number = operator.index(value)
     except TypeError:
         number = 0
     if isinstance(value, bool) or number < 1:
-        raise MetazooError(
+        raise OptionError(
             f"{name} must be an integer of 1 or more; got {value!r}."
         )
     return number
+
+
+def _is_finite(value: Any) -> bool:
+    number = np.asarray(value)
+    if number.ndim or number.dtype.kind not in "uif":
+        return False
+    return bool(np.isfinite(number))

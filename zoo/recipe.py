@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -71,7 +72,7 @@ class EpisodicRecipe:
         """Refuses counts and rates that can't be used.
 
         Raises:
-            RecipeError: a count is out of range, or the rate not positive.
+            RecipeError: a count is out of range, or a rate not positive.
         """
         require_counts(self, "num_ways", "num_queries", "num_tasks", "steps")
         first = self.first_cycle_steps
@@ -80,9 +81,20 @@ class EpisodicRecipe:
                 f"first_cycle_steps must lie between 0 and steps "
                 f"({self.steps}); got {first!r}."
             )
-        for name in ("outer_learning_rate", "final_learning_rate_scale"):
+        if self.num_ways < 2:
+            raise RecipeError(
+                f"num_ways must be 2 or more; got {self.num_ways}: of one "
+                "class there is nothing to learn."
+            )
+        rates = [
+            field.name
+            for field in dataclasses.fields(self)
+            if field.name.endswith("learning_rate")
+        ]
+        for name in (*rates, "final_learning_rate_scale"):
             rate = getattr(self, name)
-            if not isinstance(rate, (int, float)) or not rate > 0:
+            number = isinstance(rate, (int, float))
+            if not number or not math.isfinite(rate) or not rate > 0:
                 raise RecipeError(
                     f"{name} must be a positive number; got {rate!r}."
                 )

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from metazoo.checks import (
+    check_each_task,
     check_examples,
+    check_integer,
     check_labels,
     check_mask,
     check_ways,
@@ -149,3 +151,59 @@ def test_bad_ways_are_refused(value):
 def test_more_ways_than_the_model_has_are_refused():
     with pytest.raises(EpisodeError, match="tells 5 ways apart"):
         check_ways(6, 5)
+
+
+@pytest.mark.parametrize("value", [0, 5, np.int64(3)])
+def test_integers_in_range_pass(value):
+    found = check_integer("steps", value, 0, 5)
+    assert found == value
+    assert type(found) is int
+
+
+@pytest.mark.parametrize(
+    "value", [True, False, np.bool_(1), 1.0, -1, 6, "1", None, [1]]
+)
+def test_what_is_no_integer_in_range_is_refused(value):
+    with pytest.raises(EpisodeError, match=r"steps must .* in \[0, 5\]"):
+        check_integer("steps", value, 0, 5)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype", "expected"),
+    [
+        (2, np.int32, [2, 2]),
+        ([0, 7], np.int32, [0, 7]),
+        (1, np.float32, [1, 1]),
+        ([0.5, 0.25], np.float32, [0.5, 0.25]),
+    ],
+)
+def test_numbers_become_one_for_each_task(value, dtype, expected):
+    found = check_each_task("rate", value, 2, dtype, high=7)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [
+        (True, np.int32),
+        ([True, False], np.float32),
+        (1.5, np.int32),
+        (-1, np.int32),
+        (2**40, np.int32),
+        ([1, 2, 3], np.int32),
+        ("1", np.float32),
+        (np.nan, np.float32),
+        (np.inf, np.float32),
+        (1e60, np.float32),
+    ],
+)
+def test_what_is_no_number_for_each_task_is_refused(value, dtype):
+    with pytest.raises(EpisodeError, match="^rate must "):
+        check_each_task("rate", value, 2, dtype)
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-60])
+def test_numbers_that_must_be_above_the_least_are_refused_at_it(value):
+    with pytest.raises(EpisodeError, match=r"rate must lie in \(0, "):
+        check_each_task("rate", value, 2, np.float32, above=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from metazoo.descent_learner import DescentLearner
-from metazoo.errors import MetazooError, SecondOrderError
+from metazoo.errors import EpisodeError, MetazooError, SecondOrderError
 from metazoo.path_learner import PathLearner
 from metazoo.unrolled_learner import UnrolledLearner
 
@@ -23,6 +23,32 @@ class OneStep(PathLearner):
 def test_counts_of_steps_are_checked(new_backbone, wrong):
     with pytest.raises(MetazooError, match="integer of 1 or more"):
         DescentLearner(new_backbone(), num_ways=3, **wrong)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.1, float("nan"), "0.1"])
+def test_step_size_is_checked(new_backbone, rate):
+    with pytest.raises(MetazooError, match="inner_learning_rate must be"):
+        DescentLearner(new_backbone(), num_ways=3, inner_learning_rate=rate)
+
+
+@pytest.mark.parametrize(
+    ("num_ways", "head"), [(None, "shared"), (3, "columns")]
+)
+def test_one_class_teaches_nothing_and_is_refused(
+    new_backbone, new_episode, num_ways, head
+):
+    learner = DescentLearner(new_backbone(), num_ways, head)
+    task = new_episode()
+    with pytest.raises(EpisodeError, match=r"task 0 holds 1 class\(es\)"):
+        learner.adapt(task.support_x, np.zeros_like(task.support_y))
+
+
+def test_classes_of_padding_are_not_counted(new_backbone, new_episode):
+    learner = DescentLearner(new_backbone(), num_ways=3)
+    task = new_episode()
+    mask = np.asarray(task.support_y) == 1
+    with pytest.raises(EpisodeError, match=r"1 class\(es\)"):
+        learner.adapt(task.support_x, task.support_y, mask)
 
 
 def test_unrolled_and_looped_adaptations_agree(new_backbone, new_episode):

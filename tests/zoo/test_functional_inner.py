@@ -50,6 +50,22 @@ def test_unrolled_and_loop_equal_the_formula(weights, steps):
     assert_close(loop(weights), want)
 
 
+def test_number_of_steps_may_be_a_tensor(weights):
+    loop = tf.function(
+        lambda w, steps: functional.inner_sgd_loop(
+            loss_fn, w, steps, RATE, max_steps=3
+        )
+    )
+    for steps in (0, 2, 3):
+        assert_close(loop(weights, tf.constant(steps)), by_hand(weights, steps))
+    assert_close(loop(weights, tf.constant(9)), by_hand(weights, 3))
+
+
+def test_tensor_of_steps_needs_a_bound(weights):
+    with pytest.raises(ValueError, match="max_steps"):
+        functional.inner_sgd_loop(loss_fn, weights, tf.constant(2), RATE)
+
+
 @pytest.mark.parametrize(
     "rate",
     [

@@ -64,7 +64,7 @@ def test_fresh_head_finds_all_classes_equally_likely(new_backbone, new_episode):
         new_backbone(),
         num_ways=4,
         value_range=None,
-        inner_learning_rate=0.0,
+        predict_steps=0,
     )
     task = new_episode(num_tasks=1, ways=3)
     found = learner.adapt(task.support_x[0], task.support_y[0]).predict(

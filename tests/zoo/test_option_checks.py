@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metazoo.errors import MetazooError
-from metazoo.option_checks import check_choice, check_count, check_positive
+from metazoo.errors import MetazooError, OptionError
+from metazoo.layers import conv4
+from metazoo.option_checks import (
+    check_choice,
+    check_count,
+    check_positive,
+    check_share,
+)
 
 
 def test_known_choice_passes_and_another_is_refused():
@@ -39,3 +45,23 @@ def test_positive_numbers_become_floats(value):
 def test_what_is_not_positive_is_refused(value):
     with pytest.raises(MetazooError, match="alpha must be a positive"):
         check_positive("alpha", value)
+
+
+@pytest.mark.parametrize("value", [0, 0.5, np.float32(0.25)])
+def test_shares_become_floats(value):
+    found = check_share("floor", value)
+    assert found == value
+    assert type(found) is float
+
+
+@pytest.mark.parametrize("value", [-0.1, 1, np.nan, True, None])
+def test_what_is_no_share_is_refused(value):
+    with pytest.raises(MetazooError, match=r"floor must lie in \[0, 1\)"):
+        check_share("floor", value)
+
+
+def test_layers_and_learners_refuse_a_choice_by_one_error():
+    with pytest.raises(OptionError, match="pooling must be one of"):
+        conv4(pooling="max")
+    assert issubclass(OptionError, ValueError)
+    assert issubclass(OptionError, MetazooError)

@@ -10,6 +10,8 @@ import pytest
 import metazoo
 from metazoo.data import load_glyphs, load_phrases
 from metazoo.errors import RecipeError
+from metazoo.methods.caml.caml_recipe import CAMLRecipe
+from metazoo.methods.maml.maml_recipe import MAMLRecipe
 from metazoo.recipe import EpisodicRecipe
 from metazoo.registry import get_method
 
@@ -39,12 +41,14 @@ def test_replace_changes_a_copy():
     "change",
     [
         {"num_ways": 0},
+        {"num_ways": 1},
         {"num_queries": 0},
         {"num_tasks": -1},
         {"steps": 1.5},
         {"outer_learning_rate": 0.0},
         {"outer_learning_rate": float("nan")},
         {"outer_learning_rate": "abc"},
+        {"outer_learning_rate": float("inf")},
         {"global_clipnorm": "abc"},
     ],
 )
@@ -52,6 +56,16 @@ def test_unusable_field_is_named(change):
     (name,) = change
     with pytest.raises(RecipeError, match=name):
         EpisodicRecipe(**change)
+
+
+def test_every_learning_rate_of_a_recipe_is_checked():
+    for recipe, name in (
+        (MAMLRecipe, "inner_learning_rate"),
+        (CAMLRecipe, "metric_learning_rate"),
+    ):
+        for rate in (-1.0, 0.0, float("nan")):
+            with pytest.raises(RecipeError, match=name):
+                recipe(**{name: rate})
 
 
 def test_optimizer_follows_a_cosine():

@@ -13,6 +13,7 @@ from metazoo.data.sampler_checks import (
     as_range,
     check_enough_classes,
     check_enough_examples,
+    check_several_ways,
 )
 from metazoo.data.seeded_sampler import SeededSampler, labels_in_order
 
@@ -53,10 +54,11 @@ class EpisodeSampler(SeededSampler):
             seed: of all episodes, an integer in [-2^63, 2^63).
 
         Raises:
-            EpisodeError: a number is not positive, or the data set has too
-                few classes or examples.
+            EpisodeError: a number is not positive, an episode may have one
+                class only, or the data set has too few classes or examples.
         """
         self.ways_range = as_range("num_ways", num_ways)
+        check_several_ways(self.ways_range[0])
         self.shots_range = as_range("num_shots", num_shots)
         self.num_queries = as_positive("num_queries", num_queries)
         check_enough_classes(dataset, self.num_ways)

@@ -71,6 +71,22 @@ def as_range(name: str, value: Any) -> tuple[int, int]:
     return low, high
 
 
+def check_several_ways(num_ways: int) -> None:
+    """Refuses episodes of one class: of them there is nothing to learn.
+
+    Args:
+        num_ways: the least number of classes of an episode.
+
+    Raises:
+        EpisodeError: it is 1.
+    """
+    if num_ways < 2:
+        raise EpisodeError(
+            f"num_ways must be at least 2; got {num_ways}: with one class "
+            "there is nothing to tell apart."
+        )
+
+
 def check_enough_classes(dataset: ClassDataset, num_ways: int) -> None:
     """Refuses more ways than the data set has classes.
 

@@ -173,9 +173,10 @@ def inner_sgd(
 def inner_sgd_loop(
     loss_fn: LossFn,
     weights: Sequence[tf.Tensor],
-    steps: int,
+    steps: int | tf.Tensor,
     learning_rate: LearningRate,
     adapts: Sequence[bool] | None = None,
+    max_steps: int | None = None,
 ) -> Weights:
     """Gradient steps as a loop in the graph, for export and serving.
 
@@ -185,18 +186,25 @@ def inner_sgd_loop(
     Args:
         loss_fn: From weights to a scalar loss.
         weights: As in `sgd_step_with_state`.
-        steps: Number of steps, 0 or more; a Python integer, so that the
-            loop has a static bound.
+        steps: Number of steps, 0 or more: a Python integer, or an int32
+            scalar, which needs `max_steps`.
         learning_rate: As in `sgd_step_with_state`.
         adapts: As in `sgd_step_with_state`.
+        max_steps: Static bound of the loop, the most that a tensor of
+            `steps` may say; more are not taken.
 
     Returns:
         The adapted weights.
 
     Raises:
-        ValueError: As in `inner_sgd_with_state`.
+        ValueError: As in `inner_sgd_with_state`, or if `steps` is a tensor
+            and `max_steps` None.
     """
-    _check_steps(steps)
+    if isinstance(steps, int):
+        _check_steps(steps)
+        max_steps = steps
+    elif max_steps is None:
+        raise ValueError("max_steps: None, but steps is a tensor.")
 
     def body(step: tf.Tensor, weights: Weights) -> tuple[tf.Tensor, Weights]:
         new = sgd_step(loss_fn, weights, learning_rate, True, adapts)
@@ -207,7 +215,7 @@ def inner_sgd_loop(
         own_graph(body),
         (tf.constant(0), list(weights)),
         parallel_iterations=1,
-        maximum_iterations=steps,
+        maximum_iterations=max_steps,
     )
     return adapted
 

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from metazoo.layers.input_block import InputBlock
-from metazoo.layers.normalization import check_choice, normalize
+from metazoo.layers.normalization import normalize
+from metazoo.option_checks import check_choice
 
 _NUM_BLOCKS = 4
 

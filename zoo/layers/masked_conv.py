@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from metazoo.layers.normalization import check_choice
+from metazoo.option_checks import check_choice
 
 MASKS = ("A", "B")
 

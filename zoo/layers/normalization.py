@@ -9,6 +9,7 @@ from metazoo.layers.conditional_batch_normalization import (
 )
 from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.exact_group_normalization import ExactGroupNormalization
+from metazoo.option_checks import check_choice
 
 NORMALIZATIONS = (
     "batch",
@@ -19,23 +20,6 @@ NORMALIZATIONS = (
     "none",
 )
 _MAX_GROUPS = 32
-
-
-def check_choice(argument: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Refuses a value that is not one of the choices.
-
-    Args:
-        argument: Name of the argument, for the message.
-        value: What came.
-        choices: What is allowed.
-
-    Raises:
-        ValueError: If `value` is not in `choices`.
-    """
-    if value not in choices:
-        raise ValueError(
-            f"{argument}: got {value!r}, expected one of {choices}."
-        )
 
 
 def normalize(x: Any, normalization: str, name: str) -> Any:
@@ -56,7 +40,7 @@ def normalize(x: Any, normalization: str, name: str) -> Any:
         A tensor shaped as `x`.
 
     Raises:
-        ValueError: If `normalization` is not one of the choices.
+        OptionError: If `normalization` is not one of the choices.
     """
     check_choice("normalization", normalization, NORMALIZATIONS)
     if normalization == "batch":

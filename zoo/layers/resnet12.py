@@ -6,7 +6,8 @@ from typing import Any
 
 import keras
 
-from metazoo.layers.normalization import check_choice, normalize
+from metazoo.layers.normalization import normalize
+from metazoo.option_checks import check_choice
 
 _SLOPE = 0.1
 

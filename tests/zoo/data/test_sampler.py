@@ -217,6 +217,8 @@ def test_ranges_leave_padding_with_label_and_values_zero():
         ({"num_ways": (2, 9)}, "num_ways=9"),
         ({"num_shots": (1, 4)}, "num_shots=4"),
         ({"num_ways": 0}, "num_ways must be at least 1; got 0"),
+        ({"num_ways": 1}, "num_ways must be at least 2; got 1"),
+        ({"num_ways": (1, 3)}, "num_ways must be at least 2; got 1"),
         ({"num_shots": -1}, "num_shots"),
         ({"num_queries": 0}, "num_queries"),
         ({"num_queries": (1, 2)}, "num_queries must be an integer"),

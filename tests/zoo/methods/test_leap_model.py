@@ -275,7 +275,14 @@ def test_network_orders_its_layers(order):
 
 @pytest.mark.parametrize(
     "options",
-    [{"inner_steps": 0}, {"inner_batch_size": 0}, {"distance": "far"}],
+    [
+        {"inner_steps": 0},
+        {"inner_batch_size": 0},
+        {"distance": "far"},
+        {"inner_learning_rate": float("nan")},
+        {"floor": -1.0},
+        {"floor": 1.0},
+    ],
 )
 def test_bad_options_are_refused(options):
     with pytest.raises(metazoo.MetazooError, match=next(iter(options))):

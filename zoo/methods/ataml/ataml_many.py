@@ -37,6 +37,8 @@ class MultiLabelATAML(ATAML):
     """
 
     predictions = (*ATAML.predictions, "labels")
+    # A label may hold or not.
+    least_classes = 1
     wire_docs = {
         **ATAML.wire_docs,
         "support_y": "0 or 1 for each label; [tasks, support, ways]",

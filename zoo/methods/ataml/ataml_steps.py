@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.adapted import AdaptedModel
-from metazoo.checks import as_array
-from metazoo.errors import EpisodeError
+from metazoo.checks import check_each_task
 from metazoo.faults import spoil_all
 from metazoo.methods.ataml.ataml_options import MAX_STEPS
 from metazoo.signature import Signature
@@ -54,11 +53,11 @@ class AdaptSteps(TextLearner):
         x, y, mask, ways, single = self._checked_support(
             support_x, support_y, None, num_ways
         )
-        steps = _per_task("num_steps", num_steps, len(x), "ui", MAX_STEPS)
-        sizes = _per_task("step_size", step_size, len(x), "uif", np.inf)
-        state = self._function(VERB)(
-            x, y, mask, ways, steps.astype(np.int32), sizes.astype(np.float32)
+        steps = check_each_task(
+            "num_steps", num_steps, len(x), np.int32, high=MAX_STEPS
         )
+        sizes = check_each_task("step_size", step_size, len(x), np.float32)
+        state = self._function(VERB)(x, y, mask, ways, steps, sizes)
         return AdaptedModel(self, state, single)
 
     def signatures(self) -> tuple[Signature, ...]:
@@ -128,20 +127,3 @@ class AdaptSteps(TextLearner):
         ways = ways if self.num_ways is None else self.num_ways
         settings = {"num_steps": steps, "step_size": sizes}
         return self.adapt_state(x, y, mask, ways, **settings)
-
-
-def _per_task(
-    name: str, value: Any, num_tasks: int, kinds: str, largest: float
-) -> np.ndarray:
-    array = as_array(name, value)
-    if array.dtype.kind not in kinds or array.shape not in ((), (num_tasks,)):
-        raise EpisodeError(
-            f"{name} must be a number or of shape ({num_tasks},); got "
-            f"{array.dtype} of shape {array.shape}."
-        )
-    if not np.isfinite(array).all() or array.min() < 0 or array.max() > largest:
-        raise EpisodeError(
-            f"{name} must lie in [0, {largest}]; found {array.min()} to "
-            f"{array.max()}."
-        )
-    return np.broadcast_to(array, (num_tasks,))

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from metazoo.adapted import AdaptedModel
 from metazoo.checks import (
+    check_each_task,
     check_examples,
+    check_integer,
     check_labels,
     check_largest_label,
     check_unlabelled,
@@ -79,16 +81,14 @@ class BandeVerbs(EmbeddingLearner):
             self.value_range,
             tasks,
         )
-        if not 1 <= num_passes <= MAX_PASSES or not np.isfinite(lam):
-            raise EpisodeError(
-                f"num_passes must lie in [1, {MAX_PASSES}] and lam be "
-                f"finite; got {num_passes} and {lam}."
-            )
+        passes = check_integer("num_passes", num_passes, 1, MAX_PASSES)
+        least = np.finfo(np.float32).min
+        lams = check_each_task("lam", lam, tasks, np.float32, low=least)
         found = self._function("cluster")(
             x,
             mask,
-            np.full(tasks, lam, np.float32),
-            np.full(tasks, num_passes, np.int32),
+            lams,
+            np.full(tasks, passes, np.int32),
         )
         arrays = {name: value.numpy() for name, value in found.items()}
         return {k: v[0] for k, v in arrays.items()} if single else arrays

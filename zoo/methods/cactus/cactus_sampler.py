@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from metazoo.data.class_dataset import ClassDataset
 from metazoo.data.episode import Episode
-from metazoo.data.sampler_checks import as_positive
+from metazoo.data.sampler_checks import as_positive, check_several_ways
 from metazoo.data.seeded_sampler import ABSENT, SeededSampler, labels_in_order
 from metazoo.errors import EpisodeError
 from metazoo.methods.cactus.cactus_partitions import Partitions, hash_of
@@ -49,6 +49,7 @@ class PartitionSampler(SeededSampler):
                 too few images.
         """
         self.num_ways = as_positive("num_ways", num_ways)
+        check_several_ways(self.num_ways)
         self.num_shots = as_positive("num_shots", num_shots)
         self.num_queries = as_positive("num_queries", num_queries)
         partitions.check_images(dataset)

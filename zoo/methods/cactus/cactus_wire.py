@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from metazoo import functional
 from metazoo.adapted import AdaptedModel
-from metazoo.errors import EpisodeError
+from metazoo.checks import check_integer
 from metazoo.faults import spoil_all
-from metazoo.functional import own_graph, sgd_step
 from metazoo.signature import Signature
 from metazoo.unrolled_learner import UnrolledLearner
 
@@ -47,23 +47,13 @@ class CACTUsWire(UnrolledLearner):
         if steps is None:
             return super().adapt_task(weights, x, y, class_mask)
 
-        def body(step: tf.Tensor, values: list[tf.Tensor]) -> Any:
-            new = sgd_step(
-                lambda w: self.task_loss(w, x, y, class_mask),
-                values,
-                self.inner_learning_rate,
-                True,
-            )
-            return step + 1, new
-
-        _, adapted = tf.while_loop(
-            lambda step, _: step < steps,
-            own_graph(body),
-            (tf.constant(0), list(weights)),
-            parallel_iterations=1,
-            maximum_iterations=MAX_STEPS,
+        return functional.inner_sgd_loop(
+            lambda w: self.task_loss(w, x, y, class_mask),
+            weights,
+            steps,
+            self.inner_learning_rate,
+            max_steps=MAX_STEPS,
         )
-        return adapted
 
     def adapt_steps(
         self,
@@ -87,13 +77,8 @@ class CACTUsWire(UnrolledLearner):
         x, y, mask, ways, single = self._checked_support(
             support_x, support_y, None, num_ways
         )
-        whole = isinstance(inner_steps, (int, np.integer))
-        if not whole or not 0 <= inner_steps <= MAX_STEPS:
-            raise EpisodeError(
-                f"inner_steps must be an integer in [0, {MAX_STEPS}]; got "
-                f"{inner_steps!r}."
-            )
-        steps = np.full(len(x), inner_steps, np.int32)
+        count = check_integer("inner_steps", inner_steps, 0, MAX_STEPS)
+        steps = np.full(len(x), count, np.int32)
         state = self._function("adapt_steps")(x, y, mask, ways, steps)
         return AdaptedModel(self, state, single)
 

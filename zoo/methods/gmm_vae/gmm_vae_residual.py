@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from metazoo.layers import MaskedConv2D, SubPixel
-from metazoo.layers.normalization import check_choice, normalize
+from metazoo.layers.normalization import normalize
+from metazoo.option_checks import check_choice
 
 CHANGES = ("none", "down", "up")
 

@@ -9,7 +9,12 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.adapted import AdaptedModel
-from metazoo.checks import check_examples, check_seed
+from metazoo.checks import (
+    check_each_task,
+    check_examples,
+    check_integer,
+    check_seed,
+)
 from metazoo.errors import EpisodeError
 from metazoo.methods.gmm_vae.gmm_vae_adaptation import MAX_STEPS
 from metazoo.methods.gmm_vae.gmm_vae_serving import GMMVAEServing
@@ -51,7 +56,7 @@ class GMMVAEVerbs(GMMVAEServing):
         x, y, mask, ways, single = self._checked_support(
             support_x, support_y, None, num_ways
         )
-        _check_range("num_steps", num_steps, 0, MAX_STEPS)
+        check_integer("num_steps", num_steps, 0, MAX_STEPS)
         steps = np.full(len(x), num_steps, np.int32)
         more = [steps]
         verb = "adapt_steps"
@@ -85,7 +90,7 @@ class GMMVAEVerbs(GMMVAEServing):
         )
         state = self._state_of_tasks(state, len(x))
         ways = state["shots"].shape[1]
-        _check_range("top_k", top_k, 1, self.options.num_classes + ways)
+        check_integer("top_k", top_k, 1, self.options.num_classes + ways)
         return _arrays(self._function("integrate")(x, state, np.int32(top_k)))
 
     def generate(
@@ -114,7 +119,9 @@ class GMMVAEVerbs(GMMVAEServing):
         """
         state = self._state_of_tasks(state, None)
         shots = state["shots"]
-        index = _each_task("class_index", class_index, len(shots))
+        index = check_each_task(
+            "class_index", class_index, len(shots), np.int32
+        )
         if (
             not (index < shots.shape[1]).all()
             or not (np.take_along_axis(shots, index[:, None], 1) > 0).all()
@@ -123,7 +130,7 @@ class GMMVAEVerbs(GMMVAEServing):
                 f"class_index {index.tolist()} is no class of the state; it "
                 f"has {shots.shape[1]}, with shots {shots.tolist()}."
             )
-        _check_range("num_samples", num_samples, 1, MAX_SAMPLES)
+        check_integer("num_samples", num_samples, 1, MAX_SAMPLES)
         return _arrays(
             self._function("generate")(
                 state,
@@ -156,13 +163,13 @@ class GMMVAEVerbs(GMMVAEServing):
             EpisodeError: an argument is malformed.
         """
         count = np.size(base_class)
-        index = _each_task("base_class", base_class, count)
+        index = check_each_task("base_class", base_class, count, np.int32)
         if not (index < self.options.num_classes).all():
             raise EpisodeError(
                 f"base_class must lie below {self.options.num_classes}; got "
                 f"{index.tolist()}."
             )
-        _check_range("num_samples", num_samples, 1, MAX_SAMPLES)
+        check_integer("num_samples", num_samples, 1, MAX_SAMPLES)
         return _arrays(
             self._function("generate_base")(
                 index,
@@ -189,8 +196,8 @@ class GMMVAEVerbs(GMMVAEServing):
         Raises:
             EpisodeError: an argument is malformed.
         """
-        _check_range("num_classes", num_classes, 1, MAX_SAMPLES)
-        _check_range("num_samples", num_samples, 1, MAX_SAMPLES)
+        check_integer("num_classes", num_classes, 1, MAX_SAMPLES)
+        check_integer("num_samples", num_samples, 1, MAX_SAMPLES)
         return _arrays(
             self._function("imagine")(
                 np.int32(num_classes), np.int32(num_samples), _seeds(seed, 1)
@@ -207,27 +214,6 @@ class GMMVAEVerbs(GMMVAEServing):
                 f"{len(checked['shots'])}."
             )
         return checked
-
-
-def _check_range(name: str, value: Any, low: int, high: int) -> None:
-    whole = isinstance(value, (int, np.integer)) and value is not True
-    if not whole or not low <= value <= high:
-        raise EpisodeError(
-            f"{name} must be an integer in [{low}, {high}]; got {value!r}."
-        )
-
-
-def _each_task(name: str, value: Any, tasks: int) -> np.ndarray:
-    """One non-negative int32 for each task."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "ui" or array.shape not in ((), (tasks,)):
-        raise EpisodeError(
-            f"{name} must be an integer or one for each of {tasks} tasks; "
-            f"got {array.dtype} of shape {array.shape}."
-        )
-    if array.min() < 0 or array.max() >= 2**31:
-        raise EpisodeError(f"{name} must be 0 or more; got {array.tolist()}.")
-    return np.broadcast_to(array.astype(np.int32), (tasks,)).copy()
 
 
 def _seeds(seed: Any, tasks: int) -> np.ndarray:

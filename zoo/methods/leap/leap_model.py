@@ -19,7 +19,7 @@ from metazoo.methods.leap.leap_batches import batch_rows
 from metazoo.methods.leap.leap_network import fan_in_uniform, uniform_of
 from metazoo.methods.leap.leap_path import PathRule, Walk, sgd, walk
 from metazoo.methods.leap.leap_wire import MAX_STEPS, LeapWire
-from metazoo.option_checks import check_choice, check_count
+from metazoo.option_checks import check_choice, check_count, check_share
 
 DISTANCES = ("length", "energy")
 
@@ -82,6 +82,7 @@ class Leap(LeapWire):
     ) -> None:
         check_count("inner_batch_size", inner_batch_size)
         check_choice("distance", distance, DISTANCES)
+        check_share("floor", floor)
         super().__init__(
             backbone,
             num_ways,

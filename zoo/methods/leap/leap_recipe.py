@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.descent_settings import DescentSettings
+from metazoo.errors import RecipeError
 from metazoo.recipe import EpisodicRecipe, require_choice, require_counts
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class LeapRecipe(DescentSettings, EpisodicRecipe):
         super().__post_init__()
         require_choice(self, "outer", OUTER)
         require_counts(self, "inner_steps", "inner_batch_size")
+        if not 0 <= self.floor < 1:
+            raise RecipeError(f"floor must lie in [0, 1); got {self.floor!r}.")
         _ = self.fixed_shots  # Refuses a range.
 
     def build_learner(self, example_shape: tuple[int, ...]) -> Leap:

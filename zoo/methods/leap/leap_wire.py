@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.adapted import AdaptedModel
-from metazoo.checks import check_seed
-from metazoo.errors import EpisodeError
+from metazoo.checks import check_each_task, check_integer, check_seed
 from metazoo.faults import spoil_all
 from metazoo.methods.leap.leap_path import NO_STEP
 from metazoo.path_learner import PathLearner
@@ -74,7 +73,7 @@ class LeapWire(PathLearner):
         support_x: Any,
         support_y: Any,
         inner_steps: int | None = None,
-        inner_learning_rate: float | None = None,
+        inner_learning_rate: Any = None,
         seed: Any = None,
         num_ways: int | None = None,
     ) -> tuple[AdaptedModel, dict[str, np.ndarray]]:
@@ -87,7 +86,8 @@ class LeapWire(PathLearner):
             support_y: integer labels [support] or [tasks, support].
             inner_steps: gradient steps, 0 to 1000; by default those of
                 `adapt`.
-            inner_learning_rate: their size; by default that of `adapt`.
+            inner_learning_rate: their size, a number or [tasks]; by default
+                that of `adapt`.
             seed: integers [2] or [tasks, 2]: mini-batches take the examples
                 in an order drawn anew in every round; None for the order
                 given.
@@ -110,8 +110,9 @@ class LeapWire(PathLearner):
         rate = inner_learning_rate
         if rate is None:
             rate = self.inner_learning_rate
-        _check_steps(steps)
-        _check_rate(rate)
+        count = check_integer("inner_steps", steps, 0, MAX_STEPS)
+        name = "inner_learning_rate"
+        rates = check_each_task(name, rate, len(x), np.float32, above=True)
         verb, seeds = "adapt_steps", []
         if seed is not None:
             verb, seeds = "adapt_shuffled", [check_seed(seed, len(x))]
@@ -120,8 +121,8 @@ class LeapWire(PathLearner):
             y,
             mask,
             ways,
-            np.full(len(x), steps, np.int32),
-            np.full(len(x), rate, np.float32),
+            np.full(len(x), count, np.int32),
+            rates,
             *seeds,
         )
         own = {name: state[name] for name in self.state_spec()}
@@ -222,20 +223,3 @@ class LeapWire(PathLearner):
             return self.path_state(x, y, mask, columns, *more)
 
         return tf.function(run, input_signature=specs)
-
-
-def _check_steps(steps: Any) -> None:
-    whole = isinstance(steps, (int, np.integer)) and not isinstance(steps, bool)
-    if not whole or not 0 <= steps <= MAX_STEPS:
-        raise EpisodeError(
-            f"inner_steps must be an integer in [0, {MAX_STEPS}]; got "
-            f"{steps!r}."
-        )
-
-
-def _check_rate(rate: Any) -> None:
-    number = isinstance(rate, (int, float, np.floating)) and rate is not True
-    if not number or not np.isfinite(rate) or not rate > 0:
-        raise EpisodeError(
-            f"inner_learning_rate must be a positive number; got {rate!r}."
-        )

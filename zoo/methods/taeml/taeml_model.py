@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.data.episode import Episode
-from metazoo.errors import EpisodeError, MetazooError
+from metazoo.errors import MetazooError
 from metazoo.faults import spoil_all
 from metazoo.frozen_features import FrozenBackbone
 from metazoo.losses import class_mask_of, mask_logits
@@ -322,25 +322,12 @@ class TAEML(FrozenBackbone):
     def _serve_verb(self, verb: str, *inputs: Any) -> dict[str, tf.Tensor]:
         state = super()._serve_verb(verb, *inputs)
         present = tf.reduce_sum(state["class_mask"], -1)
-        return spoil_all(state, present < self._least_ways)
+        return spoil_all(state, present < self.least_classes)
 
     @property
-    def _least_ways(self) -> int:
+    def least_classes(self) -> int:  # type: ignore[override]
         """The flat form knows no tasks of fewer ways than its own."""
         return int(self.num_ways or 0) if self.form == "flat" else 2
-
-    def _checked_support(self, *arguments: Any) -> Any:
-        checked = super()._checked_support(*arguments)
-        _, labels, mask, _, _ = checked
-        for task, (own, real) in enumerate(zip(labels, mask, strict=True)):
-            found = len(np.unique(own[real]))
-            if found < self._least_ways:
-                raise EpisodeError(
-                    f"support_y of task {task} holds {found} class(es); the "
-                    f"{self.form} trust network needs {self._least_ways} "
-                    f"{'' if self.form == 'flat' else 'or more '}to compare."
-                )
-        return checked
 
     def _trace(self, verb: str) -> Any:
         if verb not in EXTRA_VERBS:

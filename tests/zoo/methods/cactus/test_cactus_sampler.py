@@ -161,4 +161,10 @@ def test_one_cluster_only_is_refused(data):
 def test_partitions_of_other_images_are_refused(labelled, data):
     ids = partitions(data, np.zeros((1, 60)))
     with pytest.raises(DataError, match="other examples"):
-        PartitionSampler(labelled, ids, num_ways=1, num_shots=1, num_queries=1)
+        PartitionSampler(labelled, ids, num_ways=2, num_shots=1, num_queries=1)
+
+
+def test_tasks_of_one_cluster_are_refused(data):
+    ids = partitions(data, np.arange(60)[None] % 3)
+    with pytest.raises(EpisodeError, match="num_ways must be at least 2"):
+        PartitionSampler(data, ids, num_ways=1, num_shots=1, num_queries=1)
