@@ -246,12 +246,23 @@ def test_bound_lies_below_the_importance_weighted_one():
     known = {
         "new_mean": mu[None],
         "new_log_std": tf.fill([1, 3, LATENT], -30.0),
+        "shots": tf.ones([1, 3], tf.int32),
     }
     found = learner._score(x, known)["class_elbo"][0].numpy().diagonal()
     mean = tf.reduce_mean(logs, 0) - learner._score(x, known)["reconstruction"]
     bound = found + mean[0].numpy()
     assert (bound <= tight.numpy() + 1e-3).all()
     assert (bound > tight.numpy() - 150.0).all()
+
+
+def test_class_without_support_has_no_bound(learner, state):
+    part = {**state, "shots": np.array(state["shots"])}
+    part["shots"][:, 1] = 0
+    query_x = tf.constant(task().query_x)
+    whole = learner._score(query_x, state)["class_elbo"].numpy()
+    found = learner._score(query_x, part)["class_elbo"].numpy()
+    assert (found[..., 1] == -1e9).all()
+    np.testing.assert_array_equal(found[..., ::2], whole[..., ::2])
 
 
 def test_centres_count_once_a_data_set_or_once_an_example():

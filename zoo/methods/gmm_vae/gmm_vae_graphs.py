@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from metazoo.losses import MASKED_LOGIT
 from metazoo.methods.gmm_vae.gmm_vae_inference import GMMVAEInference
 from metazoo.methods.gmm_vae.gmm_vae_mixture import (
     Centres,
@@ -197,7 +198,9 @@ class GMMVAEGraphs(GMMVAEInference):
         gaps = kl_to_components(
             type(posterior)(*every), centres, self.options.variance
         )
+        present = (state["shots"] > 0)[:, tf.newaxis]
+        bounds = found[..., tf.newaxis] - gaps
         return {
-            "class_elbo": found[..., tf.newaxis] - gaps,
+            "class_elbo": tf.where(present, bounds, MASKED_LOGIT),
             "reconstruction": found,
         }

@@ -40,8 +40,8 @@ WIRE_DOCS = {
     "x": "raw examples; [tasks, examples, height, width, 1]",
     "m": "means of codes; [tasks, examples, latent]",
     "s": "deviations of codes; [tasks, examples, latent]",
-    "class_elbo": "estimate of log p(x) under each new class; [tasks, query, "
-    "ways]",
+    "class_elbo": "estimate of log p(x) under each new class, -1e9 for a "
+    "class without support; [tasks, query, ways]",
     "reconstruction": "log p(x|z) at the code's mean; [tasks, query]",
 }
 
