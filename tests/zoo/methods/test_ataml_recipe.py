@@ -13,6 +13,7 @@ from metazoo.errors import DataError, MetazooError, RecipeError
 from metazoo.experiments import run_experiment
 from metazoo.methods.ataml.ataml_experiments import (
     EXPERIMENTS,
+    PRETRAINED,
     RANDOM,
     TRAINED,
     recipe_of,
@@ -79,7 +80,7 @@ def test_every_row_is_another_training():
     base = RECIPES["clinc150_5way_1shot"]
     rows = [recipe_of(base, c, scale, 0) for c in TRAINED.values()]
     assert len(set(rows)) == len(TRAINED) == 6
-    joint = recipe_of(base, TRAINED["pretrained-1 TCN(A)"], scale, 0)
+    joint = recipe_of(base, TRAINED[PRETRAINED], scale, 0)
     assert (joint.inner_steps, joint.adapts) == (0, "all")
     names = [
         cell.training.name
@@ -87,6 +88,35 @@ def test_every_row_is_another_training():
         if cell.training
     ]
     assert len(set(names)) == 12
+
+
+@pytest.mark.parametrize("shots", [1, 5])
+def test_rows_without_an_inner_loop_have_rates_of_their_own(shots):
+    cells = EXPERIMENTS["clinc150"].cells(EXPERIMENTS["clinc150"].scale())
+    shared = RECIPES[f"clinc150_5way_{shots}shot"]
+    own = []
+    for cell in cells:
+        if cell.labels["shots"] != shots:
+            continue
+        recipe = cell.training.recipe if cell.training else cell.setting
+        found = recipe.inner_learning_rate, recipe.predict_steps
+        if cell.labels["variant"] in (PRETRAINED, RANDOM):
+            own.append(found)
+        else:
+            assert found == (shared.inner_learning_rate, shared.predict_steps)
+    assert own == [(0.1, 100)] * 6
+
+
+@pytest.mark.parametrize("name", ["clinc150", "reuters", "huffpost"])
+def test_paper_scale_is_the_paper_recipe(name):
+    experiment = EXPERIMENTS[name]
+    scale = experiment.scale("paper").with_changes(steps=7)
+    for cell in experiment.cells(scale):
+        if cell.labels["variant"] != "ATAML TCN(A)":
+            continue
+        paper = RECIPES[f"paper_{name}_5way_{cell.labels['shots']}shot"]
+        changed = {"seed": cell.seed, "keep_best": False, "steps": 7}
+        assert cell.training.recipe == paper.replace(**changed)
 
 
 def test_tiny_experiment_measures_and_draws(tmp_path):
