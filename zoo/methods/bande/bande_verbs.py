@@ -82,7 +82,7 @@ class BandeVerbs(EmbeddingLearner):
             tasks,
         )
         passes = check_integer("num_passes", num_passes, 1, MAX_PASSES)
-        least = np.finfo(np.float32).min
+        least = float(np.finfo(np.float32).min)
         lams = check_each_task("lam", lam, tasks, np.float32, low=least)
         found = self._function("cluster")(
             x,
