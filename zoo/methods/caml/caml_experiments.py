@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from metazoo.experiments import Cell, Experiment, Scale
-from metazoo.methods.caml.caml_recipe import RECIPES, CAMLRecipe
+from metazoo.methods.caml.caml_recipe import RECIPES, VARIANTS, CAMLRecipe
 from metazoo.methods.caml.experiments.caml_cells import (
     TEST_SEED,
     cells,
@@ -84,7 +84,12 @@ def family_cells(scale: Scale) -> list[Cell]:
     Args:
         scale: how much to do.
     """
-    return cells(FAMILIES, lambda recipe: partial(family_score, recipe), scale)
+    return cells(
+        FAMILIES,
+        lambda recipe: partial(family_score, recipe),
+        scale,
+        VARIANTS,
+    )
 
 
 _TINY = {
@@ -139,7 +144,7 @@ EXPERIMENTS = {
         "CAML against MAML with the same network, 5-way 1-shot",
         mini_imagenet_cells,
         {
-            "two_cores": Scale(episodes=600),
+            "two_cores": Scale(episodes=600, changes={"steps": 2000}),
             "paper": Scale(
                 changes={
                     **_PAPER,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from metazoo.experiments import Cell, Claim, Measurement, Scale, Training
-from metazoo.methods.caml.caml_recipe import STAGE, VARIANTS, CAMLRecipe
+from metazoo.methods.caml.caml_recipe import STAGE, CAMLRecipe
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset
@@ -89,9 +89,12 @@ def measure(
 
 
 def cells(
-    base: CAMLRecipe, score: Callable[[CAMLRecipe], Score], scale: Scale
+    base: CAMLRecipe,
+    score: Callable[[CAMLRecipe], Score],
+    scale: Scale,
+    variants: Sequence[str] = ("caml", "maml"),
 ) -> list[Cell]:
-    """CAML, MAML, CAML with places shuffled, and the metric space itself.
+    """The metric space itself, then CAML's variants.
 
     All of a seed share one metric network.
 
@@ -99,6 +102,7 @@ def cells(
         base: recipe of CAML.
         score: makes the scoring function of a recipe.
         scale: how much to do.
+        variants: of `CAMLRecipe.variant`.
     """
     return [
         cell
@@ -106,12 +110,15 @@ def cells(
         for cell in _cells_of_seed(
             base.replace(keep_best=False, **{**scale.changes, "seed": seed}),
             score,
+            variants,
         )
     ]
 
 
 def _cells_of_seed(
-    recipe: CAMLRecipe, score: Callable[[CAMLRecipe], Score]
+    recipe: CAMLRecipe,
+    score: Callable[[CAMLRecipe], Score],
+    variants: Sequence[str],
 ) -> list[Cell]:
     seed = recipe.seed
     metric = {
@@ -129,7 +136,7 @@ def _cells_of_seed(
             setting=None if nearest else recipe,
         )
     ]
-    for variant in VARIANTS:
+    for variant in variants:
         changed = recipe.replace(variant=variant)
         used = tuple((n, metric[n]) for n in changed.stages())
         training = Training(f"{variant}_{seed}", changed, used)
@@ -142,13 +149,13 @@ def claims(ahead: float, shuffled_most: float | None = None) -> Sequence[Claim]:
 
     Args:
         ahead: least lead over MAML.
-        shuffled_most: most lead of the shuffled control over MAML.
+        shuffled_most: most lead of the shuffled control over MAML; None
+            where that control is not run.
     """
     caml, maml = {"variant": "caml"}, {"variant": "maml"}
     shuffled = {"variant": "shuffled"}
     found = [
         Claim("CAML is ahead of MAML on the same net", caml, maml, ahead),
-        Claim("it is the image's own place that helps", caml, shuffled, 0.0),
         Claim(
             "CAML adds to its own metric space",
             caml,
@@ -157,6 +164,8 @@ def claims(ahead: float, shuffled_most: float | None = None) -> Sequence[Claim]:
         ),
     ]
     if shuffled_most is not None:
+        doc = "it is the image's own place that helps"
+        found.append(Claim(doc, caml, shuffled, 0.0))
         doc = "conditioning on other images' places does not help"
         found.append(Claim(doc, shuffled, maml, most=shuffled_most))
     return tuple(found)
