@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from metazoo.data.episode import Episode
 from metazoo.errors import TrainingError
-from metazoo.metrics import episode_accuracy, mean_interval
+from metazoo.metrics.episodes import episode_accuracy, mean_interval
 from metazoo.trainers.plan import require_positive
 from metazoo.whole_files import replacing
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from metazoo.computed_recipe import ComputedRecipe
+from metazoo.recipes.computed import ComputedRecipe
 from metazoo.trainers.checkpoint import as_json
 from metazoo.trainers.recipe_run import PRESET_NAME, RECIPE_NAME
 from metazoo.trainers.stages import check_same_recipe

@@ -23,7 +23,7 @@ from metazoo.whole_files import replacing, write_text
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset
-    from metazoo.recipe import EpisodicRecipe
+    from metazoo.recipes.episodic import EpisodicRecipe
 
 RECIPE_NAME = "recipe.json"
 LOG_NAME = "log.csv"

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from metazoo.computed_recipe import ComputedRecipe
+from metazoo.recipes.computed import ComputedRecipe
 from metazoo.trainers.computed import compute_recipe
 from metazoo.trainers.recipe_run import STEPS_PER_EPOCH, RecipeRun
 from metazoo.trainers.stages import finished_stages
 
 if TYPE_CHECKING:
-    from metazoo.recipe import EpisodicRecipe
+    from metazoo.recipes.episodic import EpisodicRecipe
 
 
 def train_recipe(

@@ -14,7 +14,7 @@ from metazoo.trainers.checkpoint import as_json
 from metazoo.trainers.recipe_run import PRESET_NAME, RECIPE_NAME
 
 if TYPE_CHECKING:
-    from metazoo.recipe import EpisodicRecipe
+    from metazoo.recipes.episodic import EpisodicRecipe
 
 STAGES_NAME = "stages"
 

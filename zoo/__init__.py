@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from metazoo._lazy import lazy as _lazy
 
 if TYPE_CHECKING:
-    from metazoo.adapted import load_state
     from metazoo.base import MetaLearner
+    from metazoo.contracts.adapted import load_state
+    from metazoo.contracts.dynamics import DynamicsLearner
+    from metazoo.contracts.episodic import EpisodicLearner
+    from metazoo.contracts.proposer import Proposer
     from metazoo.data import ClassDataset, Episode, EpisodeSampler
-    from metazoo.dynamics import DynamicsLearner
-    from metazoo.episodic import EpisodicLearner
     from metazoo.errors import (
         DataError,
         EpisodeError,
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
         save_to_preset,
         upload_preset,
     )
-    from metazoo.proposer import Proposer
     from metazoo.registry import get_method, list_methods
     from metazoo.saving import load_model
 
@@ -78,16 +78,16 @@ __all__ = [
 _get, _names = _lazy(
     __name__,
     {
-        "adapted": "load_state",
+        "contracts.adapted": "load_state",
         "base": "MetaLearner",
         "data": "ClassDataset Episode EpisodeSampler",
-        "dynamics": "DynamicsLearner",
-        "episodic": "EpisodicLearner",
+        "contracts.dynamics": "DynamicsLearner",
+        "contracts.episodic": "EpisodicLearner",
         "errors": "DataError EpisodeError ExportError MetazooError OptionError "
         "PresetError RecipeError SecondOrderError ServingError",
         "presets": "PresetInfo fetch from_preset list_presets save_to_preset "
         "upload_preset",
-        "proposer": "Proposer",
+        "contracts.proposer": "Proposer",
         "registry": "get_method list_methods",
         "saving": "load_model",
     },

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import keras
 
 if TYPE_CHECKING:
-    from metazoo.signature import Signature
+    from metazoo.wire.signature import Signature
 
 
 class MetaLearner(keras.Model):

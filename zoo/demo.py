@@ -18,9 +18,9 @@ import numpy as np
 from metazoo.errors import PresetError, ServingError
 
 if TYPE_CHECKING:
-    from metazoo.adapted import AdaptedModel
+    from metazoo.contracts.adapted import AdaptedModel
+    from metazoo.contracts.episodic import EpisodicLearner
     from metazoo.data import ClassDataset
-    from metazoo.episodic import EpisodicLearner
     from metazoo.evaluation import EvaluationResult
 
 DEFAULT_PRESET = "protonet_conv4_omniglot"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from metazoo.adapted import AdaptedModel, StoredState
+from metazoo.contracts.adapted import AdaptedModel, StoredState
 from metazoo.errors import EpisodeError
 from metazoo.serving.client.answers import trim_ways
 from metazoo.serving.signatures import SignatureInfo

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from metazoo.adapted import StoredState, read_adapted
+from metazoo.contracts.adapted import StoredState, read_adapted
 from metazoo.errors import EpisodeError, ServingError
 from metazoo.serving.client import options, requests
 from metazoo.serving.client.adapted import (
@@ -222,7 +222,7 @@ class Client:
         """Rebuilds an adapted model from a file that has been read.
 
         Args:
-            stored: What `metazoo.adapted.read_adapted` returned.
+            stored: What `metazoo.contracts.adapted.read_adapted` returned.
             path: The file, for messages.
 
         Returns:

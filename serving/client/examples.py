@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from metazoo.checks import check_examples
+from metazoo.checks.examples import check_examples
 from metazoo.errors import EpisodeError
 from metazoo.serving.signatures import TensorInfo, shape_text
 

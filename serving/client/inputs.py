@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from metazoo.checks import as_array, check_labels, check_mask
+from metazoo.checks.examples import as_array, check_labels, check_mask
 from metazoo.errors import EpisodeError
 from metazoo.serving.client.examples import as_strings, checked_examples
 from metazoo.serving.signatures import (

@@ -12,7 +12,7 @@ from metazoo.errors import ExportError
 from metazoo.serving.exporting.examples import Arrays, example_inputs, run_eager
 from metazoo.serving.exporting.variants import Endpoint
 from metazoo.serving.signatures import ADAPT, ADAPT_PREDICT, PREDICT
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 NUM_TASKS = (1, 3)
 

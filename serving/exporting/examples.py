@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from metazoo.errors import ExportError
 from metazoo.serving.signatures import ADAPT
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 Arrays = dict[str, np.ndarray]
 

@@ -25,7 +25,7 @@ from metazoo.serving.publish import check_version, publish
 from metazoo.serving.signature_defs import describe_all, read_signature_defs
 from metazoo.serving.staging import staging_folder
 from metazoo.serving.warmup import warmup_inputs, write_warmup
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 
 def export(

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from metazoo.errors import ExportError
-from metazoo.guards import require_equal, require_filled
-from metazoo.signature import Signature
+from metazoo.wire.guards import require_equal, require_filled
+from metazoo.wire.signature import Signature
 
 Tensors = dict[str, tf.Tensor]
 

@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.errors import ExportError
-from metazoo.guards import require
 from metazoo.serving.signatures import BYTES, PADDED, SUPPORT_SIZE
-from metazoo.signature import Signature
+from metazoo.wire.guards import require
+from metazoo.wire.signature import Signature
 
 Arrays = dict[str, np.ndarray]
 

@@ -15,7 +15,7 @@ from metazoo.data import (
     load_phrases,
 )
 from metazoo.data.episode import Episode
-from metazoo.recipe import EpisodicRecipe
+from metazoo.recipes.episodic import EpisodicRecipe
 from metazoo.registry import get_method
 
 EPISODIC = tuple(

@@ -349,7 +349,7 @@ def test_resume_equals_uninterrupted(method, tmp_path):
 
 @every_method
 def test_state_stores_and_reloads(method, learners, tmp_path):
-    from metazoo.adapted import load_state
+    from metazoo.contracts.adapted import load_state
 
     learner, task = learners[method], episode(method, 1)
     adapted = learner.adapt(task.support_x[0], task.support_y[0])

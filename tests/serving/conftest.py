@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from metazoo.data.episode import Episode
 from metazoo.serving import export
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 WAYS = 3
 

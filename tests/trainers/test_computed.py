@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from metazoo.computed_recipe import ComputedRecipe
 from metazoo.errors import CheckpointError
+from metazoo.recipes.computed import ComputedRecipe
 from metazoo.trainers import train_recipe
 from metazoo.trainers.stages import finished_preset
 

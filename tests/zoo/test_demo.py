@@ -5,7 +5,7 @@ from PIL import Image
 
 import metazoo
 from metazoo import demo
-from metazoo.adapted import AdaptedModel
+from metazoo.contracts.adapted import AdaptedModel
 from metazoo.errors import PresetError, ServingError
 from metazoo.layers import conv4
 

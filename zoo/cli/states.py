@@ -10,7 +10,7 @@ from metazoo.cli.output import say
 from metazoo.errors import DataError
 
 if TYPE_CHECKING:
-    from metazoo.adapted import AdaptedModel
+    from metazoo.contracts.adapted import AdaptedModel
     from metazoo.serving import Client
 
 CLASS_NAMES = "class_names"
@@ -53,7 +53,7 @@ def load_served(
         DataError: the file does not name its classes.
         EpisodeError: the file is no state, or not one of this model.
     """
-    from metazoo.adapted import read_adapted
+    from metazoo.contracts.adapted import read_adapted
 
     stored = read_adapted(path)
     names = stored.notes.get(CLASS_NAMES)

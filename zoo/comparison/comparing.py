@@ -255,7 +255,7 @@ class _Measured:
         }
 
     def _measure(self, cell: _Cell) -> dict[str, Any]:
-        from metazoo.checks import check_at_most
+        from metazoo.checks.examples import check_at_most
         from metazoo.evaluation import evaluate
 
         learner = self._learner(cell.contender.handle)

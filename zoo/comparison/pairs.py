@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from metazoo.metrics import mean_interval
+from metazoo.metrics.episodes import mean_interval
 
 Record = Mapping[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from metazoo.checks.texts import text_bytes, text_problem
 from metazoo.errors import DataError
-from metazoo.text_checks import text_bytes, text_problem
 
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.float32))
 

@@ -7,9 +7,9 @@ import pathlib
 
 import numpy as np
 
+from metazoo.checks.texts import text_problem
 from metazoo.data.class_dataset import ClassDataset, from_arrays
 from metazoo.errors import DataError
-from metazoo.text_checks import text_problem
 
 SUFFIX = ".txt"
 # Beyond this a file is no list of texts to learn from.

@@ -10,7 +10,7 @@ from metazoo.data import ClassDataset
 from metazoo.evaluation.evaluator import evaluate
 
 if TYPE_CHECKING:
-    from metazoo.episodic import EpisodicLearner
+    from metazoo.contracts.episodic import EpisodicLearner
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,11 +16,11 @@ from metazoo.errors import EpisodeError, MetazooError
 from metazoo.evaluation.records import QueryRecords
 from metazoo.evaluation.result import EvaluationResult
 from metazoo.losses import masked_cross_entropy
-from metazoo.metrics import mean_interval, reliability
+from metazoo.metrics.episodes import mean_interval, reliability
 from metazoo.timing import time_calls
 
 if TYPE_CHECKING:
-    from metazoo.episodic import EpisodicLearner
+    from metazoo.contracts.episodic import EpisodicLearner
 
 Progress = Callable[[int, int], None]
 

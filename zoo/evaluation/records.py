@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from metazoo.metrics import episode_accuracy
+from metazoo.metrics.episodes import episode_accuracy
 
 
 @dataclasses.dataclass(frozen=True)

@@ -72,7 +72,7 @@ def judge(
 
 
 def _judged(claim: Claim, records: Sequence[Record]) -> dict[str, Any] | None:
-    from metazoo.metrics import mean_over_seeds
+    from metazoo.metrics.episodes import mean_over_seeds
 
     of = _by_seed(claim, claim.of, records)
     against = _by_seed(claim, claim.against, records)

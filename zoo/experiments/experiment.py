@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metazoo.data import ClassDataset
     from metazoo.experiments.bench import Bench
     from metazoo.experiments.claims import Claim
-    from metazoo.recipe import EpisodicRecipe
+    from metazoo.recipes.episodic import EpisodicRecipe
 
 Label = str | int | float
 
@@ -141,7 +141,7 @@ class Measurement:
             values: numbers [episodes].
             data: what the episodes were drawn from.
         """
-        from metazoo.metrics import mean_interval
+        from metazoo.metrics.episodes import mean_interval
 
         found = mean_interval(values)
         return cls(

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metazoo.metrics import mean_over_seeds
+from metazoo.metrics.episodes import mean_over_seeds
 
 
 def flat_rows(

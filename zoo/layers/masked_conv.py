@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from metazoo.option_checks import check_choice
+from metazoo.checks.options import check_choice
 
 MASKS = ("A", "B")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from metazoo.checks.options import check_choice
 from metazoo.layers.conditional_batch_normalization import (
     ConditionalBatchNormalization,
 )
 from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.exact_group_normalization import ExactGroupNormalization
-from metazoo.option_checks import check_choice
 
 NORMALIZATIONS = (
     "batch",

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
+from metazoo.checks.options import check_choice
 from metazoo.layers.normalization import normalize
-from metazoo.option_checks import check_choice
 
 _SLOPE = 0.1
 

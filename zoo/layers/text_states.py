@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from metazoo.checks.options import check_count
 from metazoo.errors import MetazooError
-from metazoo.option_checks import check_count
 
 SLOPE = 0.01
 

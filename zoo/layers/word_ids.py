@@ -8,8 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from metazoo.data.words import plain
 from metazoo.errors import MetazooError
-from metazoo.text_words import plain
 
 PADDING, UNKNOWN = 0, 1
 # Numbers of the vocabulary's words follow those of padding and unknown.
@@ -20,7 +20,7 @@ FIRST_WORD = 2
 class WordIds(keras.layers.Layer):
     """Numbers the words of texts: 0 is padding, 1 a word it does not know.
 
-    Words are those of `metazoo.text_words`; what comes after `max_words` of
+    Words are those of `metazoo.data.words`; what comes after `max_words` of
     them is not read. The vocabulary is part of the configuration: nothing is
     read from a file.
 

@@ -24,8 +24,8 @@ def plot_confusion(
     """Draws counts of true (rows) against predicted (columns) classes.
 
     Args:
-        counts: int [classes, classes], as `metazoo.metrics.confusion_matrix`
-            gives.
+        counts: int [classes, classes], as
+            `metazoo.metrics.episodes.confusion_matrix` gives.
         class_names: a name for each class.
         max_classes: where there are more, only those with most confusions
             are drawn.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metazoo.metrics import confusion_matrix, reliability
+from metazoo.metrics.episodes import confusion_matrix, reliability
 from metazoo.plots.confusion import plot_confusion
 from metazoo.plots.curves import plot_shots_curve, plot_ways_curve
 from metazoo.plots.reliability_plot import plot_reliability

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from metazoo.metrics import Reliability
+    from metazoo.metrics.episodes import Reliability
 
 
 def plot_reliability(found: Reliability) -> Figure:
     """Draws accuracy against confidence, and how often each occurs.
 
     Args:
-        found: what `metazoo.metrics.reliability` gave.
+        found: what `metazoo.metrics.episodes.reliability` gave.
 
     Returns:
         The figure.

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 
-from metazoo.adapted import load_state
+from metazoo.contracts.adapted import load_state
 from metazoo.errors import EpisodeError, ServingError
 from metazoo.serving import Client
 from metazoo.serving.status import StatusError

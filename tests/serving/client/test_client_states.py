@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metazoo.adapted import AdaptedModel, read_adapted
 from metazoo.cli.states import load_served
+from metazoo.contracts.adapted import AdaptedModel, read_adapted
 from metazoo.errors import EpisodeError
 from metazoo.serving import Client
 

@@ -12,7 +12,7 @@ from metazoo.serving import export
 from metazoo.serving.exporting import exporter, guards
 from metazoo.serving.session import SavedModelSession
 from metazoo.serving.warmup import read_warmup
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 
 class OneSignature:

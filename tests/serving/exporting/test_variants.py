@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from metazoo.errors import ExportError
 from metazoo.serving.exporting.variants import encode_examples, endpoints
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 SPECS = {
     "support_x": tf.TensorSpec([None, None, 2, 3], tf.float32, "support_x"),

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from metazoo.data.episode import Episode
 from metazoo.serving import Client, EmbeddedServer, export
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 WAYS = 3
 BUCKETS = 16

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from metazoo.errors import EpisodeError
+from metazoo.learners.text import TextLearner
 from metazoo.losses import class_mask_of, mask_logits
 from metazoo.serving import Client, EmbeddedServer, export
-from metazoo.text_learner import TextLearner
 
 
 class WordCounts(TextLearner):

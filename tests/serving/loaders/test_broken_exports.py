@@ -13,7 +13,7 @@ from metazoo.errors import ExportError
 from metazoo.serving import export
 from metazoo.serving.exporting.cases import Case, Refusal
 from metazoo.serving.exporting.gate import CHECKS, check_export
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 X = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metazoo.adapted import read_adapted
 from metazoo.cli.images import image_shape, read_queries, read_support
+from metazoo.contracts.adapted import read_adapted
 from metazoo.errors import DataError
 from metazoo.presets import from_preset
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metazoo.adapted import AdaptedModel, read_adapted
 from metazoo.cli.images import read_queries, read_support
+from metazoo.contracts.adapted import AdaptedModel, read_adapted
 from metazoo.presets import from_preset
 
 START_SECONDS = 120

@@ -12,8 +12,8 @@ from metazoo.data.word_vectors import (
     ppmi_vectors,
     read_word_vectors,
 )
+from metazoo.data.words import split_words
 from metazoo.errors import DataError
-from metazoo.text_words import split_words
 
 
 def test_words_are_split_without_case_and_punctuation():

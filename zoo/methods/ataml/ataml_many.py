@@ -8,15 +8,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from metazoo.checks import as_array, check_mask, check_ways
+from metazoo.checks.examples import as_array, check_mask, check_ways
+from metazoo.contracts.episodic_serving import MAX_SERVED_WAYS
 from metazoo.data.episode import Episode
-from metazoo.episodic_serving import MAX_SERVED_WAYS
 from metazoo.errors import EpisodeError
-from metazoo.faults import spoil_all
-from metazoo.guards import require, require_equal
 from metazoo.methods.ataml.ataml_inner import Support, mean_over_texts
 from metazoo.methods.ataml.ataml_model import ATAML
-from metazoo.signature import Signature
+from metazoo.wire.faults import spoil_all
+from metazoo.wire.guards import require, require_equal
+from metazoo.wire.signature import Signature
 
 THRESHOLD = 0.5
 

@@ -9,8 +9,8 @@ import keras
 import tensorflow as tf
 
 from metazoo import functional
+from metazoo.contracts.episodic_serving import PREDICTIONS
 from metazoo.data.episode import Episode
-from metazoo.episodic_serving import PREDICTIONS
 from metazoo.errors import MetazooError
 from metazoo.layers.text_states import TextStates, text_states_of
 from metazoo.losses import class_mask_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from metazoo.checks.options import check_choice, check_count, check_positive
 from metazoo.errors import MetazooError
-from metazoo.option_checks import check_choice, check_count, check_positive
 
 ATTENTIONS = ("softmax", "linear", "mean")
 HEADS = ("columns", "tiled")

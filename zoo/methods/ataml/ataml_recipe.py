@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.text_recipe import TextRecipe
+from metazoo.recipes.text import TextRecipe
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from metazoo.adapted import AdaptedModel
-from metazoo.checks import check_each_task
-from metazoo.faults import spoil_all
+from metazoo.checks.examples import check_each_task
+from metazoo.contracts.adapted import AdaptedModel
+from metazoo.learners.text import TextLearner
 from metazoo.methods.ataml.ataml_options import MAX_STEPS
-from metazoo.signature import Signature
-from metazoo.text_learner import TextLearner
+from metazoo.wire.faults import spoil_all
+from metazoo.wire.signature import Signature
 
 VERB = "adapt_steps"
 

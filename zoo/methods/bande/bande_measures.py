@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from metazoo.clustering_metrics import normalized_mutual_information, purity
 from metazoo.data import ClassDataset, EpisodeSampler
 from metazoo.data.seeded_sampler import SeededSampler
 from metazoo.experiments import Measurement
+from metazoo.metrics.clustering import normalized_mutual_information, purity
 
 
 def accuracy_and_clusters(

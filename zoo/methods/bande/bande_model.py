@@ -10,7 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from metazoo.adapted import AdaptedModel
+from metazoo.checks.options import check_choice, check_count, check_positive
+from metazoo.contracts.adapted import AdaptedModel
 from metazoo.data.episode import Episode
 from metazoo.errors import EpisodeError
 from metazoo.methods.bande.bande_births import RULES
@@ -30,7 +31,6 @@ from metazoo.methods.bande.bande_inference import (
 )
 from metazoo.methods.bande.bande_scores import score
 from metazoo.methods.bande.bande_verbs import BandeVerbs
-from metazoo.option_checks import check_choice, check_count, check_positive
 
 CLUSTER_NAMES = ("mu", "label", "log_sigma", "mass")
 

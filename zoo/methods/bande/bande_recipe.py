@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.conv4_recipe import Conv4Recipe
-from metazoo.recipe import require_choice, require_counts
+from metazoo.recipes.conv4 import Conv4Recipe
+from metazoo.recipes.episodic import require_choice, require_counts
 
 if TYPE_CHECKING:
     import keras

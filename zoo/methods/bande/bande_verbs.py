@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from metazoo.adapted import AdaptedModel
-from metazoo.checks import (
+from metazoo.checks.examples import (
     check_each_task,
     check_examples,
     check_integer,
@@ -17,12 +16,11 @@ from metazoo.checks import (
     check_unlabelled,
     check_ways,
 )
+from metazoo.contracts.adapted import AdaptedModel
+from metazoo.contracts.episodic_serving import MAX_SERVED_WAYS, PREDICTIONS
 from metazoo.data.episode import UNLABELED_NAMES
-from metazoo.embedding_learner import EmbeddingLearner
-from metazoo.episodic_serving import MAX_SERVED_WAYS, PREDICTIONS
 from metazoo.errors import EpisodeError
-from metazoo.faults import any_not_finite, spoil_all, tasks_not_finite
-from metazoo.guards import require_equal
+from metazoo.learners.embedding import EmbeddingLearner
 from metazoo.methods.bande.bande_clusters import EMPTY, Points, num_clusters
 from metazoo.methods.bande.bande_inference import unsupervised
 from metazoo.methods.bande.bande_wire import (
@@ -33,7 +31,9 @@ from metazoo.methods.bande.bande_wire import (
     signatures_of,
     without_faults,
 )
-from metazoo.signature import Signature
+from metazoo.wire.faults import any_not_finite, spoil_all, tasks_not_finite
+from metazoo.wire.guards import require_equal
+from metazoo.wire.signature import Signature
 
 
 class BandeVerbs(EmbeddingLearner):

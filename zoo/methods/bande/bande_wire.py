@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from metazoo.methods.bande.bande_clusters import EMPTY
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 MAX_PASSES = 100
 # A task beside others carries as many slots as the fullest of them.

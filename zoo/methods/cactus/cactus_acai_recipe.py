@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.errors import RecipeError
-from metazoo.recipe import EpisodicRecipe, require_counts
+from metazoo.recipes.episodic import EpisodicRecipe, require_counts
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from metazoo.checks.options import check_choice
 from metazoo.data.augmentation import augmented
 from metazoo.data.class_dataset import ClassDataset
 from metazoo.data.episode import Episode
 from metazoo.data.sampler_checks import as_positive
 from metazoo.data.seeded_sampler import SeededSampler
 from metazoo.errors import EpisodeError
-from metazoo.option_checks import check_choice
 
 _PAPER = 255.0
 _LEAST_AREA = 0.6

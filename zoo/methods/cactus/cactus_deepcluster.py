@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from metazoo.data.class_dataset import ClassDataset
-from metazoo.feature_data import extract_features
+from metazoo.data.features import extract_features
 from metazoo.layers import SobelEdges
 from metazoo.methods.cactus.cactus_balanced import BalancedSampler
 from metazoo.methods.cactus.cactus_clusters import (
@@ -28,10 +28,10 @@ from metazoo.registry import get_method
 from metazoo.whole_files import replacing
 
 if TYPE_CHECKING:
-    from metazoo.computed_recipe import Report
     from metazoo.methods.cactus.cactus_deepcluster_recipe import (
         DeepClusterRecipe,
     )
+    from metazoo.recipes.computed import Report
 
 ROUNDS = "rounds"
 

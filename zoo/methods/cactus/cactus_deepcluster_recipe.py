@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.computed_recipe import ComputedRecipe, Report
-from metazoo.recipe import require_choice, require_counts
+from metazoo.recipes.computed import ComputedRecipe, Report
+from metazoo.recipes.episodic import require_choice, require_counts
 
 if TYPE_CHECKING:
     import keras

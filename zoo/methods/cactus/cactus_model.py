@@ -8,8 +8,8 @@ import keras
 import tensorflow as tf
 
 from metazoo import functional
+from metazoo.checks.options import check_choice
 from metazoo.methods.cactus.cactus_wire import CACTUsWire
-from metazoo.option_checks import check_choice
 
 HEAD_INITIALIZERS = ("normal", "glorot")
 TRAINING = ("transductive", "support")

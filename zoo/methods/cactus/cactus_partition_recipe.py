@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.computed_recipe import ComputedRecipe, Report
 from metazoo.errors import RecipeError
-from metazoo.recipe import EpisodicRecipe, require_choice, require_counts
+from metazoo.recipes.computed import ComputedRecipe, Report
+from metazoo.recipes.episodic import (
+    EpisodicRecipe,
+    require_choice,
+    require_counts,
+)
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset

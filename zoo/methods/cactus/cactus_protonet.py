@@ -8,11 +8,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from metazoo.adapted import AdaptedModel
+from metazoo.contracts.adapted import AdaptedModel
 from metazoo.errors import EpisodeError
-from metazoo.faults import spoil_all
 from metazoo.methods.protonet.protonet_model import ProtoNet
-from metazoo.signature import Signature
+from metazoo.wire.faults import spoil_all
+from metazoo.wire.signature import Signature
 
 
 @keras.saving.register_keras_serializable(package="metazoo")

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.conv4_recipe import Conv4Settings
-from metazoo.descent_settings import DescentSettings
 from metazoo.methods.cactus.cactus_acai_recipe import ACAIRecipe
 from metazoo.methods.cactus.cactus_deepcluster_recipe import (
     DeepClusterRecipe,
@@ -16,13 +14,19 @@ from metazoo.methods.cactus.cactus_partition_recipe import (
     KINDS,
     PartitionRecipe,
 )
-from metazoo.recipe import EpisodicRecipe, require_choice, require_counts
+from metazoo.recipes.conv4 import Conv4Settings
+from metazoo.recipes.descent import DescentSettings
+from metazoo.recipes.episodic import (
+    EpisodicRecipe,
+    require_choice,
+    require_counts,
+)
 
 if TYPE_CHECKING:
     import keras
 
+    from metazoo.contracts.episodic import EpisodicLearner
     from metazoo.data import ClassDataset
-    from metazoo.episodic import EpisodicLearner
 
 STAGE = "partitions"
 ORACLE = "oracle"

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from metazoo.faults import any_not_finite, spoil_all
-from metazoo.prototype_learner import PrototypeLearner
-from metazoo.signature import Signature
+from metazoo.learners.prototype import PrototypeLearner
+from metazoo.wire.faults import any_not_finite, spoil_all
+from metazoo.wire.signature import Signature
 
 
 class EmbeddingWire(PrototypeLearner):

@@ -34,10 +34,10 @@ from metazoo.methods.cactus.cactus_partitions import Partitions, hash_of
 from metazoo.whole_files import replacing
 
 if TYPE_CHECKING:
-    from metazoo.computed_recipe import Report
     from metazoo.methods.cactus.cactus_partition_recipe import (
         PartitionRecipe,
     )
+    from metazoo.recipes.computed import Report
 
 Pair = tuple[np.ndarray, np.ndarray]
 _NO_SCALES = np.zeros(0, np.float32)
@@ -108,7 +108,7 @@ def embeddings(
         order = unlabelled_order(data)
         z = stored_embeddings(recipe.embeddings_file, order)
     elif recipe.representation_preset is not None:
-        from metazoo.feature_data import extract_features
+        from metazoo.data.features import extract_features
         from metazoo.presets import from_preset
 
         backbone = from_preset(recipe.representation_preset).backbone

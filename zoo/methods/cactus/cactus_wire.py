@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo import functional
-from metazoo.adapted import AdaptedModel
-from metazoo.checks import check_integer
-from metazoo.faults import spoil_all
-from metazoo.signature import Signature
-from metazoo.unrolled_learner import UnrolledLearner
+from metazoo.checks.examples import check_integer
+from metazoo.contracts.adapted import AdaptedModel
+from metazoo.learners.unrolled import UnrolledLearner
+from metazoo.wire.faults import spoil_all
+from metazoo.wire.signature import Signature
 
 # A request of more would hold a server for minutes.
 MAX_STEPS = 1000

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metazoo.conv4_recipe import Conv4Recipe
+from metazoo.recipes.conv4 import Conv4Recipe
 
 if TYPE_CHECKING:
     import keras
 
-    from metazoo.episodic import EpisodicLearner
+    from metazoo.contracts.episodic import EpisodicLearner
 
 
 @dataclass(frozen=True)

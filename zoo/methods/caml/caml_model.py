@@ -13,6 +13,7 @@ from metazoo.layers.conditional_batch_normalization import (
     conditional_layers,
     modulated,
 )
+from metazoo.learners.unrolled import UnrolledLearner
 from metazoo.losses import masked_cross_entropy
 from metazoo.methods.caml.caml_modulation import (
     Conditioning,
@@ -20,7 +21,6 @@ from metazoo.methods.caml.caml_modulation import (
     standardised,
 )
 from metazoo.methods.caml.caml_multitask import split_plain
-from metazoo.unrolled_learner import UnrolledLearner
 
 
 @keras.saving.register_keras_serializable(package="metazoo")

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from metazoo.backbone_checks import check_vector_backbone
+from metazoo.checks.backbones import check_vector_backbone
+from metazoo.checks.options import check_count
 from metazoo.errors import MetazooError
-from metazoo.option_checks import check_count
 
 # Under the root of the mean square of an embedding.
 EPSILON = 1e-6

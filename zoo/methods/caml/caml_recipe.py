@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.conv4_recipe import Conv4Recipe
-from metazoo.descent_settings import DescentSettings
 from metazoo.methods.caml.caml_metric_recipe import MetricRecipe
-from metazoo.recipe import require_choice, require_counts
+from metazoo.recipes.conv4 import Conv4Recipe
+from metazoo.recipes.descent import DescentSettings
+from metazoo.recipes.episodic import require_choice, require_counts
 
 if TYPE_CHECKING:
     import keras
 
+    from metazoo.contracts.episodic import EpisodicLearner
     from metazoo.data import ClassDataset
-    from metazoo.episodic import EpisodicLearner
-    from metazoo.recipe import EpisodicRecipe
+    from metazoo.recipes.episodic import EpisodicRecipe
 
 VARIANTS = ("caml", "maml", "shuffled")
 STAGE = "metric"

@@ -9,9 +9,9 @@ import keras
 import tensorflow as tf
 
 from metazoo.data.episode import Episode
-from metazoo.embedding_learner import EmbeddingLearner
 from metazoo.functional.seeds import step_seed
 from metazoo.layers.binarize import MIDDLE, ink_of
+from metazoo.learners.embedding import EmbeddingLearner
 from metazoo.methods.gmm_vae.gmm_vae_mixture import (
     Centres,
     Posterior,

@@ -6,13 +6,13 @@ from typing import Any
 
 import keras
 
+from metazoo.checks.options import check_choice
 from metazoo.errors import MetazooError
 from metazoo.layers import Binarize, MaskedConv2D, conv4
 from metazoo.methods.gmm_vae.gmm_vae_residual import (
     gated_block,
     residual_block,
 )
-from metazoo.option_checks import check_choice
 
 NETWORKS = ("light", "pixelvae")
 # PixelVAE keeps its decoder from codes far outside the prior.

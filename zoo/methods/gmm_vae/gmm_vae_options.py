@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from metazoo.checks.options import check_choice, check_count, check_positive
 from metazoo.errors import MetazooError
 from metazoo.methods.gmm_vae.gmm_vae_adaptation import MAX_STEPS
 from metazoo.methods.gmm_vae.gmm_vae_mixture import SCORES
-from metazoo.option_checks import check_choice, check_count, check_positive
 
 # How often the divergence of the centres from their prior counts.
 KL_SCALES = ("dataset", "example")

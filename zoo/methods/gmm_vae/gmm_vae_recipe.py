@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.recipe import EpisodicRecipe
+from metazoo.recipes.episodic import EpisodicRecipe
 
 if TYPE_CHECKING:
     import keras

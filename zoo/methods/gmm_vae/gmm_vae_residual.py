@@ -6,9 +6,9 @@ from typing import Any
 
 import keras
 
+from metazoo.checks.options import check_choice
 from metazoo.layers import MaskedConv2D, SubPixel
 from metazoo.layers.normalization import normalize
-from metazoo.option_checks import check_choice
 
 CHANGES = ("none", "down", "up")
 

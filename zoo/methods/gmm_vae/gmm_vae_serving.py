@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from metazoo.faults import any_not_finite, spoil_all, tasks_not_finite
 from metazoo.methods.gmm_vae.gmm_vae_adaptation import MAX_STEPS
 from metazoo.methods.gmm_vae.gmm_vae_graphs import GMMVAEGraphs
 from metazoo.methods.gmm_vae.gmm_vae_wire import (
@@ -13,7 +12,8 @@ from metazoo.methods.gmm_vae.gmm_vae_wire import (
     WIRE_DOCS,
     signatures_of,
 )
-from metazoo.signature import Signature
+from metazoo.wire.faults import any_not_finite, spoil_all, tasks_not_finite
+from metazoo.wire.signature import Signature
 
 
 class GMMVAEServing(GMMVAEGraphs):

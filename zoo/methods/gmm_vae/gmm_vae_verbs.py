@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from metazoo.adapted import AdaptedModel
-from metazoo.checks import (
+from metazoo.checks.examples import (
     check_each_task,
     check_examples,
     check_integer,
     check_seed,
 )
+from metazoo.contracts.adapted import AdaptedModel
 from metazoo.errors import EpisodeError
 from metazoo.methods.gmm_vae.gmm_vae_adaptation import MAX_STEPS
 from metazoo.methods.gmm_vae.gmm_vae_serving import GMMVAEServing

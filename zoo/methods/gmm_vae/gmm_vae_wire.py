@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from metazoo.signature import Signature
+from metazoo.wire.signature import Signature
 
 # A request of more would hold a server for minutes.
 MAX_SAMPLES = 64

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from metazoo import functional
+from metazoo.checks.options import check_choice, check_count, check_share
 from metazoo.data.episode import Episode
 from metazoo.losses import (
     class_mask_of,
@@ -19,7 +20,6 @@ from metazoo.methods.leap.leap_batches import batch_rows
 from metazoo.methods.leap.leap_network import fan_in_uniform, uniform_of
 from metazoo.methods.leap.leap_path import PathRule, Walk, sgd, walk
 from metazoo.methods.leap.leap_wire import MAX_STEPS, LeapWire
-from metazoo.option_checks import check_choice, check_count, check_share
 
 DISTANCES = ("length", "energy")
 

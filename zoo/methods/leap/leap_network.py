@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import keras
 
+from metazoo.checks.options import check_choice
 from metazoo.layers import ExactBatchNormalization
-from metazoo.option_checks import check_choice
 
 NUM_BLOCKS = 4
 ORDERS = ("pool_first", "norm_first")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.descent_settings import DescentSettings
 from metazoo.errors import RecipeError
-from metazoo.recipe import EpisodicRecipe, require_choice, require_counts
+from metazoo.recipes.descent import DescentSettings
+from metazoo.recipes.episodic import (
+    EpisodicRecipe,
+    require_choice,
+    require_counts,
+)
 
 if TYPE_CHECKING:
     import keras

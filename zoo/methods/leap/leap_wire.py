@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from metazoo.adapted import AdaptedModel
-from metazoo.checks import check_each_task, check_integer, check_seed
-from metazoo.faults import spoil_all
+from metazoo.checks.examples import check_each_task, check_integer, check_seed
+from metazoo.contracts.adapted import AdaptedModel
+from metazoo.learners.path import PathLearner
 from metazoo.methods.leap.leap_path import NO_STEP
-from metazoo.path_learner import PathLearner
-from metazoo.signature import Signature
+from metazoo.wire.faults import spoil_all
+from metazoo.wire.signature import Signature
 
 # A request of more would hold a server for minutes.
 MAX_STEPS = 1000

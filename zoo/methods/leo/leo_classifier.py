@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from metazoo.frozen_features import FrozenFeatures
+from metazoo.learners.frozen_features import FrozenFeatures
 from metazoo.methods.leo.leo_inner import class_logits
 from metazoo.methods.leo.leo_parts import Members, members_of
 

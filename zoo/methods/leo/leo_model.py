@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from metazoo.data.episode import Episode
+from metazoo.learners.sampled_adaptation import SampledAdaptation
 from metazoo.methods.leo.leo_classifier import FeatureClassifier
 from metazoo.methods.leo.leo_codes import Codes, distribution, drawn_start
 from metazoo.methods.leo.leo_inner import (
@@ -25,7 +26,6 @@ from metazoo.methods.leo.leo_parts import (
     orthogonality,
     squared_norms,
 )
-from metazoo.sampled_adaptation import SampledAdaptation
 
 LATENT_RATE = 1.0
 WEIGHT_RATE = 1e-3

@@ -6,13 +6,13 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.recipe import EpisodicRecipe
+from metazoo.recipes.episodic import EpisodicRecipe
 
 if TYPE_CHECKING:
     import keras
 
+    from metazoo.contracts.episodic import EpisodicLearner
     from metazoo.data import ClassDataset
-    from metazoo.episodic import EpisodicLearner
     from metazoo.methods.leo.leo_model import LEO
 
 FEATURES = "simpleshot_resnet10_mini_imagenet"
@@ -177,7 +177,7 @@ def preset_features(
         split: which split.
     """
     from metazoo.data import load_dataset
-    from metazoo.feature_data import extract_features
+    from metazoo.data.features import extract_features
     from metazoo.presets import from_preset
 
     backbone = from_preset(preset).backbone

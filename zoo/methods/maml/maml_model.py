@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from metazoo.unrolled_learner import UnrolledLearner
+from metazoo.learners.unrolled import UnrolledLearner
 
 
 @keras.saving.register_keras_serializable(package="metazoo")

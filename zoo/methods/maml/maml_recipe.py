@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metazoo.conv4_recipe import Conv4Recipe
-from metazoo.descent_settings import DescentSettings
+from metazoo.recipes.conv4 import Conv4Recipe
+from metazoo.recipes.descent import DescentSettings
 
 if TYPE_CHECKING:
     from metazoo.methods.maml.maml_model import MAML

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from metazoo.data.episode import Episode
-from metazoo.prototype_learner import (
+from metazoo.learners.prototype import (
     PrototypeLearner,
     negative_distances,
     prototypes_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.conv4_recipe import Conv4Recipe
+from metazoo.recipes.conv4 import Conv4Recipe
 
 if TYPE_CHECKING:
     from metazoo.methods.protonet.protonet_model import ProtoNet

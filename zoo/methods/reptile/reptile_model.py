@@ -8,9 +8,9 @@ import keras
 import tensorflow as tf
 
 from metazoo import functional
+from metazoo.checks.options import check_count
 from metazoo.data.episode import Episode
-from metazoo.option_checks import check_count
-from metazoo.path_learner import PathLearner
+from metazoo.learners.path import PathLearner
 
 
 @keras.saving.register_keras_serializable(package="metazoo")

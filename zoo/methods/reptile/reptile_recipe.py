@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.conv4_recipe import Conv4Recipe
-from metazoo.descent_settings import DescentSettings
+from metazoo.recipes.conv4 import Conv4Recipe
+from metazoo.recipes.descent import DescentSettings
 
 if TYPE_CHECKING:
     from metazoo.methods.reptile.reptile_model import Reptile

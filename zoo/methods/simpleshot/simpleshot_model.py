@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
-from metazoo.prototype_learner import PrototypeLearner
+from metazoo.learners.prototype import PrototypeLearner
 
 # Share of the old mean that one training step keeps.
 MOMENTUM = 0.99

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.supervised_recipe import SupervisedConv4Recipe, SupervisedRecipe
+from metazoo.recipes.supervised import SupervisedConv4Recipe, SupervisedRecipe
 
 if TYPE_CHECKING:
     import keras

@@ -68,7 +68,7 @@ def member_features(
     Returns:
         float32 [examples, learners * features] with the split's classes.
     """
-    from metazoo.feature_data import extract_features
+    from metazoo.data.features import extract_features
 
     data = load_domains(dataset, data_dir, split, image_size)
     return extract_features(joined_members(presets), data)

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from metazoo.backbone_checks import check_vector_backbone
+from metazoo.checks.backbones import check_vector_backbone
 from metazoo.errors import MetazooError
 from metazoo.losses import mask_logits
 

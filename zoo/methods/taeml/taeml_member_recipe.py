@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from metazoo.conv4_recipe import Conv4Recipe
 from metazoo.methods.taeml.taeml_data import load_domains
 from metazoo.methods.taeml.taeml_settings import DomainSettings
+from metazoo.recipes.conv4 import Conv4Recipe
 
 if TYPE_CHECKING:
     import keras
 
+    from metazoo.contracts.episodic import EpisodicLearner
     from metazoo.data import ClassDataset
-    from metazoo.episodic import EpisodicLearner
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
-from metazoo.faults import spoil_all
-from metazoo.frozen_features import FrozenBackbone
+from metazoo.learners.frozen_features import FrozenBackbone
+from metazoo.learners.prototype import prototypes_of
 from metazoo.losses import class_mask_of, mask_logits
 from metazoo.methods.taeml.taeml_ensemble import (
     by_member,
@@ -22,8 +22,8 @@ from metazoo.methods.taeml.taeml_ensemble import (
     member_logits,
 )
 from metazoo.methods.taeml.taeml_trust import trust_network
-from metazoo.prototype_learner import prototypes_of
-from metazoo.signature import Signature
+from metazoo.wire.faults import spoil_all
+from metazoo.wire.signature import Signature
 
 MODES = ("transductive", "single", "support")
 EXTRA_VERBS = {"predict_single": "single", "predict_support": "support"}

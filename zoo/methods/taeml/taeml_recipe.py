@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from metazoo.conv4_recipe import Conv4Recipe
 from metazoo.errors import RecipeError
 from metazoo.methods.taeml.taeml_data import (
     joined_members,
@@ -15,13 +14,14 @@ from metazoo.methods.taeml.taeml_data import (
 )
 from metazoo.methods.taeml.taeml_member_recipe import MemberRecipe
 from metazoo.methods.taeml.taeml_settings import DomainSettings
-from metazoo.recipe import require_choice, require_counts
+from metazoo.recipes.conv4 import Conv4Recipe
+from metazoo.recipes.episodic import require_choice, require_counts
 
 if TYPE_CHECKING:
+    from metazoo.contracts.episodic import EpisodicLearner
     from metazoo.data import ClassDataset
-    from metazoo.episodic import EpisodicLearner
     from metazoo.methods.taeml.taeml_model import TAEML
-    from metazoo.recipe import EpisodicRecipe
+    from metazoo.recipes.episodic import EpisodicRecipe
 
 STAGE = "learner"
 

@@ -23,7 +23,7 @@ from metazoo.methods.bande.experiments.bande_settings import (
     is_small,
     training,
 )
-from metazoo.supervised_recipe import GLYPHS, SupervisedConv4Recipe
+from metazoo.recipes.supervised import GLYPHS, SupervisedConv4Recipe
 
 if TYPE_CHECKING:
     from metazoo.experiments import Bench

@@ -165,7 +165,7 @@ def _features(
     recipe: CACTUsRecipe, bench: Bench, learner: Any, split: str
 ) -> ClassDataset:
     """Embeddings of a split, computed once for each trained learner."""
-    from metazoo.feature_data import extract_features
+    from metazoo.data.features import extract_features
 
     kept = vars(learner).setdefault("_cactus_features", {})
     if split not in kept:

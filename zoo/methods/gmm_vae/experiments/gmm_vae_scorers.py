@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.data import ClassDataset, EpisodeSampler
-from metazoo.feature_data import extract_features
-from metazoo.prototype_learner import negative_distances, prototypes_of
+from metazoo.data.features import extract_features
+from metazoo.learners.prototype import negative_distances, prototypes_of
 
 _TASKS_AT_ONCE = 20
 

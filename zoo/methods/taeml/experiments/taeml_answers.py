@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from metazoo.data.features import extract_features
 from metazoo.data.mixture import domain_names, one_domain
-from metazoo.feature_data import extract_features
 from metazoo.layers import features
 from metazoo.methods.taeml.taeml_data import load_domains, sampler_of
 from metazoo.methods.taeml.taeml_ensemble import (

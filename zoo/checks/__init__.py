@@ -1,0 +1,1 @@
+"""What comes in is checked: arrays, texts, options, settings, backbones."""

@@ -1,0 +1,1 @@
+"""What a learner promises: adapting and predicting, dynamics, proposals."""

@@ -1,0 +1,1 @@
+"""Bases that methods derive from, by what they adapt."""

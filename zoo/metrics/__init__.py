@@ -1,0 +1,1 @@
+"""What is measured: accuracy with intervals, calibration, clusters, F1."""

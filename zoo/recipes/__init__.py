@@ -1,0 +1,1 @@
+"""What a training is made of: frozen settings of each kind of learner."""

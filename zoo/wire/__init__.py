@@ -1,0 +1,1 @@
+"""What a signature of an exported model is made of."""
