@@ -119,7 +119,7 @@ class GMMVAERecipe(HeldOutRecipe):
     decoder_width: int = 512
     num_queries: int = 5
     variance: float = 0.1
-    alpha: float = 10.0
+    alpha: float = 100.0
     score: str = "mean"
     inner_steps: int = 0
     eta_kl_scale: str = "dataset"
@@ -247,7 +247,6 @@ class EncoderProtoNetRecipe(HeldOutRecipe):
 RECIPES = {
     "omniglot": GMMVAERecipe(
         split="background",
-        rotations=False,
         steps=6000,
         final_learning_rate_scale=0.05,
     ),
