@@ -29,7 +29,8 @@ def learner():
 @pytest.fixture(scope="module")
 def server(learner, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served") / "caml"
-    export(learner, folder, warmup=False, checks=("session",))
+    # The conformance suite has the variants and all checks.
+    export(learner, folder, warmup=False, variants=(), checks=("session",))
     with EmbeddedServer({"caml": folder}, port=0, rest_port=0) as running:
         yield running
 

@@ -42,7 +42,8 @@ def learner():
 @pytest.fixture(scope="module")
 def server(learner, tmp_path_factory):
     base = tmp_path_factory.mktemp("served") / "gmm_vae"
-    export(learner, base)
+    # The conformance suite has the variants and all checks.
+    export(learner, base, warmup=False, variants=(), checks=("session",))
     with EmbeddedServer({"gmm_vae": base}, port=0, rest_port=0) as running:
         yield running
 

@@ -30,7 +30,14 @@ def learner():
 @pytest.fixture(scope="module")
 def server(learner, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served") / "leap"
-    export(learner, folder, warmup=False, checks=("session",))
+    # The conformance suite has more variants, and all checks.
+    export(
+        learner,
+        folder,
+        warmup=False,
+        variants=("adapt_padded",),
+        checks=("session",),
+    )
     with EmbeddedServer({"leap": folder}, port=0, rest_port=0) as running:
         yield running
 

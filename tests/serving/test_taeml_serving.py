@@ -38,7 +38,14 @@ def learners():
 def server(learners, tmp_path_factory):
     root = tmp_path_factory.mktemp("served")
     for name, learner in learners.items():
-        export(learner, root / name, warmup=False, checks=("session",))
+        # The conformance suite has the variants and all checks.
+        export(
+            learner,
+            root / name,
+            warmup=False,
+            variants=(),
+            checks=("session",),
+        )
     folders = {name: root / name for name in learners}
     with EmbeddedServer(folders, port=0, rest_port=0) as running:
         yield running
