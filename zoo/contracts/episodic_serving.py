@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 
 from metazoo.contracts.episodic_training import EpisodicTraining
+from metazoo.contracts.support_verb import SupportVerb
 from metazoo.data.episode import Episode
 from metazoo.wire.faults import any_not_finite, spoil_all
 from metazoo.wire.guards import require, require_equal
@@ -49,20 +52,22 @@ class EpisodicServing(EpisodicTraining):
 
     Attributes:
         predictions: names of what is predicted of queries.
+        support_verbs: further ways to adapt.
         wire_docs: wire name to what it is, of tensors of the method's own.
     """
 
     predictions: ClassVar[tuple[str, ...]] = PREDICTIONS
+    support_verbs: ClassVar[tuple[SupportVerb, ...]] = ()
     wire_docs: ClassVar[Mapping[str, str]] = {}
 
     def signatures(self) -> tuple[Signature, ...]:
-        """Returns `adapt_predict`, `adapt` and `predict`."""
+        """Returns `adapt_predict`, `adapt`, `predict` and `support_verbs`."""
         examples = [None, None, *self.example_shape]
         support = {
             "support_x": tf.TensorSpec(
                 examples, self.example_dtype, "support_x"
             ),
-            "support_y": tf.TensorSpec([None, None], tf.int64, "support_y"),
+            "support_y": self.label_spec(),
         }
         query = {
             "query_x": tf.TensorSpec(examples, self.example_dtype, "query_x")
@@ -91,6 +96,30 @@ class EpisodicServing(EpisodicTraining):
                 self.predictions,
                 "Predicts queries from the state that adapt returned." + hint,
             ),
+            *(
+                self._support_signature(verb, support, tuple(state))
+                for verb in self.support_verbs
+            ),
+        )
+
+    def _support_signature(
+        self,
+        verb: SupportVerb,
+        support: Mapping[str, tf.TensorSpec],
+        state: tuple[str, ...],
+    ) -> Signature:
+        made = self._signature(
+            verb.name,
+            {**support, **verb.specs()},
+            (*state, *verb.reports),
+            verb.doc,
+            verb.masks_support,
+            partial(self._serve_support_verb, verb),
+        )
+        return dataclasses.replace(
+            made,
+            docs={**made.docs, **verb.wire_docs()},
+            padding=verb.padding,
         )
 
     def _signature(
@@ -100,11 +129,12 @@ class EpisodicServing(EpisodicTraining):
         outputs: tuple[str, ...],
         doc: str,
         masks_support: bool = False,
+        fn: Callable[..., dict[str, tf.Tensor]] | None = None,
     ) -> Signature:
         return Signature(
             name,
             inputs,
-            getattr(self, f"_serve_{name}"),
+            fn or getattr(self, f"_serve_{name}"),
             outputs,
             doc,
             {
@@ -115,6 +145,22 @@ class EpisodicServing(EpisodicTraining):
             },
             masks_support,
         )
+
+    def label_spec(self) -> tf.TensorSpec:
+        """The labels of a support set: int64 [tasks, support]."""
+        return tf.TensorSpec([None, None], tf.int64, "support_y")
+
+    def example_extras(self, num_tasks: int) -> dict[str, np.ndarray]:
+        """Inputs of endpoints that an episode does not hold.
+
+        Args:
+            num_tasks: number of tasks.
+        """
+        return {
+            setting.name: setting.examples(num_tasks)
+            for verb in self.support_verbs
+            for setting in verb.settings
+        }
 
     def example_episode(self, num_tasks: int, seed: int = 0) -> Episode:
         """A random valid episode, to try a signature on.
@@ -186,6 +232,24 @@ class EpisodicServing(EpisodicTraining):
     ) -> dict[str, tf.Tensor]:
         return self._serve_verb("adapt", support_x, support_y, support_mask)
 
+    def _serve_support_verb(
+        self,
+        verb: SupportVerb,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        support_mask: tf.Tensor | None = None,
+        **settings: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        wrong = verb.wrong(settings)
+        # One task's mistake must not cost those beside it.
+        usable = [
+            one.usable(settings[one.name], wrong) for one in verb.settings
+        ]
+        state = self._serve_verb(
+            verb.name, support_x, support_y, support_mask, *usable
+        )
+        return spoil_all(state, wrong)
+
     def _serve_verb(
         self,
         verb: str,
@@ -199,17 +263,19 @@ class EpisodicServing(EpisodicTraining):
             self._support_checks(support_x, support_y)
         ):
             support_y = tf.identity(support_y)
-        mask = tf.ones_like(support_y, tf.bool)
+        mask = tf.ones(tf.shape(support_y)[:2], tf.bool)
         if support_mask is not None:
             mask = support_mask
             support_x, support_y = _without_padding(support_x, support_y, mask)
-        wrong = tf.reduce_any(
-            (support_y < 0) | (support_y >= self._label_limit(support_y)), -1
-        )
+        wrong = self.faulty_labels(support_y)
         wrong |= self.faulty_tasks(support_x, mask) | ~tf.reduce_any(mask, -1)
         # A wrong label must not widen the answers of the tasks beside it,
         # and no adaptation runs on nothing.
-        labels = tf.where(wrong[:, None], tf.zeros_like(support_y), support_y)
+        labels = tf.where(
+            wrong[(..., *[tf.newaxis] * (support_y.shape.rank - 1))],
+            tf.zeros([], support_y.dtype),
+            support_y,
+        )
         mask |= wrong[:, None]
         ways = self.ways_of(labels, mask)
         state = self._function(verb)(support_x, labels, mask, ways, *more)
@@ -233,6 +299,18 @@ class EpisodicServing(EpisodicTraining):
             )
             checks.append(require(count <= self.max_support, text, count))
         return checks
+
+    def faulty_labels(self, support_y: tf.Tensor) -> tf.Tensor:
+        """Finds the tasks with labels that there can't be.
+
+        Args:
+            support_y: as `label_spec` tells, 0 where masked out.
+
+        Returns:
+            bool [tasks].
+        """
+        limit = self._label_limit(support_y)
+        return tf.reduce_any((support_y < 0) | (support_y >= limit), -1)
 
     def _label_limit(self, support_y: tf.Tensor) -> Any:
         """Labels lie below it: a few examples can't ask for a wide answer."""
@@ -310,9 +388,11 @@ def _without_padding(
     support_x: tf.Tensor, support_y: tf.Tensor, mask: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Zeroes what the mask hides: NaN times nothing would still be NaN."""
-    features = [tf.newaxis] * (support_x.shape.rank - 2)
-    real = mask[(..., *features)]
-    return (
-        tf.where(real, support_x, tf.zeros([], support_x.dtype)),
-        tf.where(mask, support_y, tf.zeros([], support_y.dtype)),
-    )
+
+    def real(value: tf.Tensor) -> tf.Tensor:
+        features = [tf.newaxis] * (value.shape.rank - 2)
+        return tf.where(
+            mask[(..., *features)], value, tf.zeros([], value.dtype)
+        )
+
+    return real(support_x), real(support_y)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from metazoo.contracts.episodic_serving import (
     EpisodicServing,
     ways_axes,
 )
+from metazoo.contracts.support_verb import SupportVerb
 from metazoo.data.episode import UNLABELED_NAMES
 from metazoo.errors import EpisodeError
 
@@ -93,6 +95,56 @@ class EpisodicVerbs(EpisodicServing):
             )
             state = self._function("adapt_semi")(x, y, mask, ways, *others)
         return AdaptedModel(self, state, single)
+
+    def adapt_by(
+        self,
+        verb: str,
+        support_x: Any,
+        support_y: Any,
+        num_ways: int | None = None,
+        **settings: Any,
+    ) -> tuple[AdaptedModel, dict[str, np.ndarray]]:
+        """Adapts by one of `support_verbs`.
+
+        Args:
+            verb: its name.
+            support_x: as in `adapt`.
+            support_y: as in `adapt`.
+            num_ways: as in `adapt`.
+            **settings: those of the verb, each one value for all tasks or
+                one for each.
+
+        Returns:
+            The adapted model, and what the verb reports beside it.
+
+        Raises:
+            EpisodeError: an argument is malformed.
+        """
+        one = self._support_verb(verb, settings)
+        x, y, mask, ways, single = self._checked_support(
+            support_x, support_y, None, num_ways
+        )
+        chosen = [
+            setting.checked(settings[setting.name], len(x))
+            for setting in one.settings
+        ]
+        found = self._function(verb)(x, y, mask, ways, *chosen)
+        state = {name: found[name] for name in self.state_spec()}
+        reports = {name: found[name].numpy() for name in one.reports}
+        return AdaptedModel(self, state, single), reports
+
+    def _support_verb(self, name: str, given: Iterable[str]) -> SupportVerb:
+        by_name = {one.name: one for one in self.support_verbs}
+        if name not in by_name:
+            raise EpisodeError(
+                f"verb must be one of {sorted(by_name)}; got {name!r}."
+            )
+        wanted = list(by_name[name].specs())
+        if sorted(given) != sorted(wanted):
+            raise EpisodeError(
+                f"{name} takes the settings {wanted}; got {sorted(given)}."
+            )
+        return by_name[name]
 
     def _checked_unlabelled(
         self, unlabeled_x: Any, unlabeled_mask: Any, num_tasks: int
@@ -190,13 +242,32 @@ class EpisodicVerbs(EpisodicServing):
         mask = tf.TensorSpec([None, None], tf.bool)
         specs: tuple[Any, ...] = (
             tf.TensorSpec(examples, self.example_dtype),
-            tf.TensorSpec([None, None], tf.int64),
+            self.label_spec(),
             mask,
             tf.TensorSpec([], tf.int32),
         )
+        for one in self.support_verbs:
+            if one.name == verb:
+                return tf.function(
+                    partial(self._compute, one),
+                    input_signature=(*specs, *one.specs().values()),
+                )
         if verb == "adapt_semi":
             specs = (*specs, tf.TensorSpec(examples), mask)
         return tf.function(self._adapt, input_signature=specs)
+
+    def _compute(
+        self,
+        verb: SupportVerb,
+        x: Any,
+        y: Any,
+        mask: Any,
+        ways: Any,
+        *settings: Any,
+    ) -> Any:
+        columns = ways if self.num_ways is None else self.num_ways
+        chosen = dict(zip(verb.specs(), settings, strict=True))
+        return verb.compute(self, x, y, mask, columns, **chosen)
 
     def _adapt(
         self, x: Any, y: Any, mask: Any, ways: Any, *unlabelled: Any

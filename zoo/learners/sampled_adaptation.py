@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from metazoo.checks.examples import check_seed
 from metazoo.contracts.adapted import AdaptedModel
 from metazoo.contracts.episodic import EpisodicLearner
-from metazoo.wire.signature import Signature
+from metazoo.contracts.support_verb import SupportVerb
+from metazoo.wire import setting
+
+
+def _sampled(
+    learner: SampledAdaptation,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    mask: tf.Tensor,
+    num_ways: Any,
+    seed: tf.Tensor,
+) -> dict[str, tf.Tensor]:
+    return learner.sampled_state(x, y, mask, seed, num_ways)
 
 
 class SampledAdaptation(EpisodicLearner):
@@ -18,6 +28,15 @@ class SampledAdaptation(EpisodicLearner):
 
     A method implements `sampled_state`; its `adapt_state` takes means.
     """
+
+    support_verbs = (
+        SupportVerb(
+            "adapt_sample",
+            _sampled,
+            (setting.seed("of the task's draws"),),
+            "As adapt, with draws in place of means, by each task's seed.",
+        ),
+    )
 
     def sampled_state(
         self,
@@ -57,62 +76,6 @@ class SampledAdaptation(EpisodicLearner):
         Raises:
             EpisodeError: an argument is malformed.
         """
-        x, y, mask, ways, single = self._checked_support(
-            support_x, support_y, None, num_ways
-        )
-        seed = check_seed(seed, len(x))
-        state = self._function("adapt_sample")(x, y, mask, ways, seed)
-        return AdaptedModel(self, state, single)
-
-    def signatures(self) -> tuple[Signature, ...]:
-        """Returns those of the contract, and `adapt_sample`."""
-        standard = super().signatures()
-        adapt = next(one for one in standard if one.name == "adapt")
-        seed = tf.TensorSpec([None, 2], tf.int32, "seed")
-        return (
-            *standard,
-            self._signature(
-                "adapt_sample",
-                {**adapt.inputs, "seed": seed},
-                adapt.outputs,
-                "As adapt, with draws in place of means, by each task's seed.",
-                masks_support=True,
-            ),
-        )
-
-    def example_extras(self, num_tasks: int) -> dict[str, np.ndarray]:
-        """Seeds to try `adapt_sample` with.
-
-        Args:
-            num_tasks: number of tasks.
-        """
-        return {"seed": np.arange(2 * num_tasks, dtype=np.int32).reshape(-1, 2)}
-
-    def _serve_adapt_sample(
-        self,
-        support_x: tf.Tensor,
-        support_y: tf.Tensor,
-        seed: tf.Tensor,
-        support_mask: tf.Tensor | None = None,
-    ) -> dict[str, tf.Tensor]:
-        verb = "adapt_sample"
-        return self._serve_verb(verb, support_x, support_y, support_mask, seed)
-
-    def _trace(self, verb: str) -> Any:
-        if verb != "adapt_sample":
-            return super()._trace(verb)
-        specs = (
-            tf.TensorSpec(
-                [None, None, *self.example_shape], self.example_dtype
-            ),
-            tf.TensorSpec([None, None], tf.int64),
-            tf.TensorSpec([None, None], tf.bool),
-            tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([None, 2], tf.int32),
-        )
-
-        def run(x: Any, y: Any, mask: Any, ways: Any, seed: Any) -> Any:
-            columns = ways if self.num_ways is None else self.num_ways
-            return self.sampled_state(x, y, mask, seed, columns)
-
-        return tf.function(run, input_signature=specs)
+        return self.adapt_by(
+            "adapt_sample", support_x, support_y, num_ways, seed=seed
+        )[0]

@@ -14,9 +14,7 @@ from metazoo.data.episode import Episode
 from metazoo.errors import EpisodeError
 from metazoo.methods.ataml.ataml_inner import Support, mean_over_texts
 from metazoo.methods.ataml.ataml_model import ATAML
-from metazoo.wire.faults import spoil_all
-from metazoo.wire.guards import require, require_equal
-from metazoo.wire.signature import Signature
+from metazoo.wire.guards import require
 
 THRESHOLD = 0.5
 
@@ -160,35 +158,20 @@ class MultiLabelATAML(ATAML):
             )
         return x, y.astype(np.float32), mask, ways, single
 
-    def _label_spec(self) -> tf.TensorSpec:
+    def label_spec(self) -> tf.TensorSpec:
+        """Zeros and ones: float32 [tasks, support, ways]."""
         return tf.TensorSpec([None, None, None], tf.float32, "support_y")
 
-    def _trace(self, verb: str) -> Any:
-        made = super()._trace(verb)
-        if verb == "predict":
-            return made
-        x, _, *rest = made.input_signature
-        return tf.function(
-            made.python_function,
-            input_signature=(x, self._label_spec(), *rest),
-        )
+    def faulty_labels(self, support_y: tf.Tensor) -> tf.Tensor:
+        """Finds the tasks with labels that are neither 0 nor 1.
 
-    def signatures(self) -> tuple[Signature, ...]:
-        """Those of `ATAML`, with a column of `support_y` for each label."""
-        return tuple(self._with_labels(one) for one in super().signatures())
+        Args:
+            support_y: as `label_spec` tells.
 
-    def _with_labels(self, signature: Signature) -> Signature:
-        inputs = dict(signature.inputs)
-        if "support_y" in inputs:
-            inputs["support_y"] = self._label_spec()
-        return Signature(
-            signature.name,
-            inputs,
-            signature.fn,
-            signature.outputs,
-            signature.doc,
-            signature.docs,
-        )
+        Returns:
+            bool [tasks].
+        """
+        return tf.reduce_any((support_y != 0) & (support_y != 1), [1, 2])
 
     def example_episode(self, num_tasks: int, seed: int = 0) -> Episode:
         """A random valid episode; texts have two labels or one."""
@@ -203,37 +186,16 @@ class MultiLabelATAML(ATAML):
             support_y=many(episode.support_y), query_y=many(episode.query_y)
         )
 
-    def _serve_verb(
-        self,
-        verb: str,
-        support_x: tf.Tensor,
-        support_y: tf.Tensor,
-        support_mask: tf.Tensor | None,
-        *more: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
-        """Runs a verb that learns from support, faulty tasks kept apart."""
+    def _support_checks(
+        self, support_x: tf.Tensor, support_y: tf.Tensor
+    ) -> list[Any]:
         ways = tf.shape(support_y)[-1]
         most = self.num_ways or MAX_SERVED_WAYS
-        checks = [
-            require_equal(
-                [tf.shape(support_x)[1], tf.shape(support_y)[1]],
-                ["support_x", "support_y"],
-                "support_y holds another number of examples than support_x:",
-            ),
-            require(
-                (ways > 0) & (ways <= most),
-                f"support_y must have 1 to {most} columns:",
-                ways,
-            ),
+        text = f"support_y must have 1 to {most} columns:"
+        return [
+            *super()._support_checks(support_x, support_y),
+            require((ways > 0) & (ways <= most), text, ways),
         ]
-        with tf.control_dependencies(checks):
-            support_y = tf.identity(support_y)
-        odd = (support_y != 0) & (support_y != 1)
-        wrong = tf.reduce_any(odd, [1, 2]) | self.faulty_tasks(support_x)
-        labels = tf.where(wrong[:, None, None], 0.0, support_y)
-        mask = tf.ones(tf.shape(support_y)[:2], tf.bool)
-        state = self._function(verb)(support_x, labels, mask, ways, *more)
-        return spoil_all(state, wrong)
 
     def _serve_predict(
         self, query_x: tf.Tensor, **state: tf.Tensor

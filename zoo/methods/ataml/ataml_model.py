@@ -89,7 +89,6 @@ class ATAML(AdaptSteps):
     skips_bad_updates = True
     predictions: ClassVar[tuple[str, ...]] = (*PREDICTIONS, "attention")
     wire_docs = {
-        **AdaptSteps.wire_docs,
         "attention": "share of each word of a query, in its order, zeros "
         "after the last; [tasks, query, max_words]; NaN in a faulty task",
     }

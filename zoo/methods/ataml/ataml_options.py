@@ -6,12 +6,11 @@ from typing import NamedTuple
 
 from metazoo.checks.options import check_choice, check_count, check_positive
 from metazoo.errors import MetazooError
+from metazoo.wire.setting import MAX_STEPS
 
 ATTENTIONS = ("softmax", "linear", "mean")
 HEADS = ("columns", "tiled")
 ADAPTS = ("task", "all")
-# More gradient steps than this are a mistake, or an attack on a server.
-MAX_STEPS = 1000
 
 
 class Options(NamedTuple):

@@ -6,25 +6,40 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from metazoo import functional
-from metazoo.checks.examples import check_integer
 from metazoo.contracts.adapted import AdaptedModel
+from metazoo.contracts.support_verb import SupportVerb
 from metazoo.learners.unrolled import UnrolledLearner
-from metazoo.wire.faults import spoil_all
+from metazoo.wire import setting
 from metazoo.wire.signature import Signature
 
-# A request of more would hold a server for minutes.
-MAX_STEPS = 1000
 _TOGETHER = "predict_transductive"
+
+
+def _adapted(
+    learner: CACTUsWire,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    mask: tf.Tensor,
+    num_ways: Any,
+    inner_steps: tf.Tensor,
+) -> dict[str, tf.Tensor]:
+    return learner.adapted_state(x, y, mask, num_ways, inner_steps)
 
 
 class CACTUsWire(UnrolledLearner):
     """Adds the verbs and endpoints `adapt_steps` and `predict_transductive`."""
 
-    wire_docs = {"inner_steps": f"gradient steps, 0 to {MAX_STEPS}; [tasks]"}
+    support_verbs = (
+        SupportVerb(
+            "adapt_steps",
+            _adapted,
+            (setting.steps(),),
+            "As adapt, by so many gradient steps.",
+        ),
+    )
 
     def adapt_task(
         self,
@@ -41,7 +56,7 @@ class CACTUsWire(UnrolledLearner):
             x: prepared [support, ...], real examples only.
             y: int64 [support].
             class_mask: float32 [ways].
-            steps: int32 scalar, 0 to `MAX_STEPS`; None for those of the
+            steps: int32 scalar, 0 to `setting.MAX_STEPS`; None for those of the
                 learner.
         """
         if steps is None:
@@ -52,14 +67,14 @@ class CACTUsWire(UnrolledLearner):
             weights,
             steps,
             self.inner_learning_rate,
-            max_steps=MAX_STEPS,
+            max_steps=setting.MAX_STEPS,
         )
 
     def adapt_steps(
         self,
         support_x: Any,
         support_y: Any,
-        inner_steps: int,
+        inner_steps: Any,
         num_ways: int | None = None,
     ) -> AdaptedModel:
         """As `adapt`, by so many gradient steps.
@@ -68,19 +83,19 @@ class CACTUsWire(UnrolledLearner):
             support_x: raw examples [support, *features] of one task, or
                 [tasks, support, *features].
             support_y: integer labels [support] or [tasks, support].
-            inner_steps: 0 to 1000.
+            inner_steps: 0 to 1000, an integer or [tasks].
             num_ways: number of classes; by default that of the head.
 
         Raises:
             EpisodeError: an argument is malformed.
         """
-        x, y, mask, ways, single = self._checked_support(
-            support_x, support_y, None, num_ways
-        )
-        count = check_integer("inner_steps", inner_steps, 0, MAX_STEPS)
-        steps = np.full(len(x), count, np.int32)
-        state = self._function("adapt_steps")(x, y, mask, ways, steps)
-        return AdaptedModel(self, state, single)
+        return self.adapt_by(
+            "adapt_steps",
+            support_x,
+            support_y,
+            num_ways,
+            inner_steps=inner_steps,
+        )[0]
 
     def logits_together(
         self, query_x: tf.Tensor, state: Mapping[str, tf.Tensor]
@@ -108,19 +123,11 @@ class CACTUsWire(UnrolledLearner):
         )
 
     def signatures(self) -> tuple[Signature, ...]:
-        """Returns those of the contract, and two more."""
-        standard = {one.name: one for one in super().signatures()}
-        adapt, predict = standard["adapt"], standard["predict"]
-        steps = tf.TensorSpec([None], tf.int32, "inner_steps")
-        by_steps = self._signature(
-            "adapt_steps",
-            {**adapt.inputs, "inner_steps": steps},
-            adapt.outputs,
-            "As adapt, by so many gradient steps.",
-            masks_support=True,
-        )
+        """Returns those of the contract, and `predict_transductive`."""
+        standard = super().signatures()
         if self.transductive:
-            return (*standard.values(), by_steps)
+            return standard
+        (predict,) = (one for one in standard if one.name == "predict")
         together = dataclasses.replace(
             predict,
             name=_TOGETHER,
@@ -129,7 +136,7 @@ class CACTUsWire(UnrolledLearner):
             "never pad them, and send those that belong together in one "
             "request.",
         )
-        return (*standard.values(), by_steps, together)
+        return (*standard, together)
 
     def needs_queries(self, verb: str) -> bool:
         """Whether a verb means nothing by an empty query set.
@@ -139,57 +146,18 @@ class CACTUsWire(UnrolledLearner):
         """
         return verb == _TOGETHER or super().needs_queries(verb)
 
-    def example_extras(self, num_tasks: int) -> dict[str, np.ndarray]:
-        """Inputs of endpoints that an episode does not hold.
-
-        Args:
-            num_tasks: number of tasks.
-        """
-        return {"inner_steps": np.full(num_tasks, 2, np.int32)}
-
-    def _serve_adapt_steps(
-        self,
-        support_x: tf.Tensor,
-        support_y: tf.Tensor,
-        inner_steps: tf.Tensor,
-        support_mask: tf.Tensor | None = None,
-    ) -> dict[str, tf.Tensor]:
-        wrong = (inner_steps < 0) | (inner_steps > MAX_STEPS)
-        steps = tf.where(wrong, 0, inner_steps)
-        state = self._serve_verb(
-            "adapt_steps", support_x, support_y, support_mask, steps
-        )
-        return spoil_all(state, wrong)
-
     def _serve_predict_transductive(
         self, query_x: tf.Tensor, **state: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         return self._serve_answers(_TOGETHER, query_x, state)
 
     def _trace(self, verb: str) -> Any:
-        examples = tf.TensorSpec(
-            [None, None, *self.example_shape], self.example_dtype
-        )
-        if verb == _TOGETHER:
-
-            def together(query_x: Any, state: Any) -> Any:
-                return self.outputs_of(self.logits_together(query_x, state))
-
-            specs = (examples, self.state_spec())
-            return tf.function(together, input_signature=specs)
-        if verb != "adapt_steps":
+        if verb != _TOGETHER:
             return super()._trace(verb)
 
-        def adapt(x: Any, y: Any, mask: Any, ways: Any, steps: Any) -> Any:
-            return self.adapted_state(x, y, mask, self.num_ways, steps)
+        def together(query_x: Any, state: Any) -> Any:
+            return self.outputs_of(self.logits_together(query_x, state))
 
-        return tf.function(
-            adapt,
-            input_signature=(
-                examples,
-                tf.TensorSpec([None, None], tf.int64),
-                tf.TensorSpec([None, None], tf.bool),
-                tf.TensorSpec([], tf.int32),
-                tf.TensorSpec([None], tf.int32),
-            ),
-        )
+        shape = [None, None, *self.example_shape]
+        specs = (tf.TensorSpec(shape, self.example_dtype), self.state_spec())
+        return tf.function(together, input_signature=specs)

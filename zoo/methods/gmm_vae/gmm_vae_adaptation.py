@@ -18,9 +18,8 @@ from metazoo.methods.gmm_vae.gmm_vae_mixture import (
     kl_to_components,
     kl_to_prior,
 )
+from metazoo.wire.setting import MAX_STEPS
 
-# The loop's static bound, which XLA needs; a request can't ask for more.
-MAX_STEPS = 1000
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-7
 _FAR = -1e9
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from metazoo.contracts.support_verb import SupportVerb
 from metazoo.losses import MASKED_LOGIT
 from metazoo.methods.gmm_vae.gmm_vae_inference import GMMVAEInference
 from metazoo.methods.gmm_vae.gmm_vae_mixture import (
@@ -18,17 +19,54 @@ from metazoo.methods.gmm_vae.gmm_vae_sampling import (
     draw_noise,
     draw_pixels,
 )
+from metazoo.wire import setting
 
 State = Mapping[str, tf.Tensor]
+
+
+_STEPS = setting.steps("num_steps", "Adam steps from the closed form")
+
+
+def _adapted(
+    learner: GMMVAEGraphs,
+    x: tf.Tensor,
+    y: tf.Tensor,
+    mask: tf.Tensor,
+    num_ways: Any,
+    num_steps: tf.Tensor,
+    seed: tf.Tensor | None = None,
+) -> dict[str, tf.Tensor]:
+    support = learner.support_of(learner.encode(x), y, mask, num_ways)
+    centres = learner.centres_of(support, num_steps, seed)
+    return {
+        **learner.state_of(centres, support),
+        "elbo": learner.adapted_elbo(centres, support),
+    }
 
 
 class GMMVAEGraphs(GMMVAEInference):
     """Adaptation by steps, integration and generation on tensors."""
 
+    support_verbs = (
+        SupportVerb(
+            "adapt_steps",
+            _adapted,
+            (_STEPS,),
+            "As adapt, by that many steps against all base classes.",
+            ("elbo",),
+        ),
+        SupportVerb(
+            "adapt_sample",
+            _adapted,
+            (_STEPS, setting.seed("of the task's draws")),
+            "As adapt_steps, with codes and centres drawn at every step.",
+            ("elbo",),
+            masks_support=False,
+        ),
+    )
+
     def _trace(self, verb: str) -> Any:
         functions = {
-            "adapt_steps": self._adapt_by_steps,
-            "adapt_sample": self._adapt_by_steps,
             "integrate": self._integrate,
             "integrate_full": self._integrate_full,
             "generate": self._generate,
@@ -47,16 +85,11 @@ class GMMVAEGraphs(GMMVAEInference):
     def _specs_of(self, verb: str) -> tuple[Any, ...]:
         state = self.state_spec()
         examples = tf.TensorSpec([None, None, *self.example_shape])
-        labels = tf.TensorSpec([None, None], tf.int64)
-        mask = tf.TensorSpec([None, None], tf.bool)
         scalar = tf.TensorSpec([], tf.int32)
         each = tf.TensorSpec([None], tf.int32)
         seeds = tf.TensorSpec([None, 2], tf.int32)
         flags = tf.TensorSpec([None], tf.bool)
-        support = (examples, labels, mask, scalar, each)
         specs: dict[str, tuple[Any, ...]] = {
-            "adapt_steps": support,
-            "adapt_sample": (*support, seeds),
             "integrate": (examples, state, scalar),
             "integrate_full": (examples, state),
             "generate": (state, each, scalar, seeds, flags),
@@ -65,23 +98,6 @@ class GMMVAEGraphs(GMMVAEInference):
             "score": (examples, state),
         }
         return specs[verb]
-
-    def _adapt_by_steps(
-        self,
-        x: tf.Tensor,
-        y: tf.Tensor,
-        mask: tf.Tensor,
-        ways: tf.Tensor,
-        num_steps: tf.Tensor,
-        seeds: tf.Tensor | None = None,
-    ) -> dict[str, tf.Tensor]:
-        columns = ways if self.num_ways is None else self.num_ways
-        support = self.support_of(self.encode(x), y, mask, columns)
-        centres = self.centres_of(support, num_steps, seeds)
-        return {
-            **self.state_of(centres, support),
-            "elbo": self.adapted_elbo(centres, support),
-        }
 
     def _integrate(
         self, x: tf.Tensor, state: State, top_k: tf.Tensor

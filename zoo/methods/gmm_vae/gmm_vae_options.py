@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from metazoo.checks.options import check_choice, check_count, check_positive
 from metazoo.errors import MetazooError
-from metazoo.methods.gmm_vae.gmm_vae_adaptation import MAX_STEPS
 from metazoo.methods.gmm_vae.gmm_vae_mixture import SCORES
+from metazoo.wire.setting import MAX_STEPS
 
 # How often the divergence of the centres from their prior counts.
 KL_SCALES = ("dataset", "example")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from metazoo.methods.gmm_vae.gmm_vae_adaptation import MAX_STEPS
 from metazoo.methods.gmm_vae.gmm_vae_graphs import GMMVAEGraphs
 from metazoo.methods.gmm_vae.gmm_vae_wire import (
     MAX_SAMPLES,
@@ -17,12 +16,12 @@ from metazoo.wire.signature import Signature
 
 
 class GMMVAEServing(GMMVAEGraphs):
-    """Serves integration, generation, and adaptation by steps."""
+    """Serves integration and generation."""
 
     wire_docs = WIRE_DOCS
 
     def signatures(self) -> tuple[Signature, ...]:
-        """Adds integration, generation, and adaptation by steps."""
+        """Adds integration and generation."""
         return signatures_of(self, super().signatures())
 
     def example_extras(self, num_tasks: int) -> dict[str, np.ndarray]:
@@ -34,7 +33,6 @@ class GMMVAEServing(GMMVAEGraphs):
         rng = np.random.default_rng(num_tasks)
         low, high = self.value_range or (0.0, 1.0)
         counts = {
-            "num_steps": 3,
             "top_k": 2,
             "class_index": 1,
             "base_class": 1,
@@ -42,32 +40,12 @@ class GMMVAEServing(GMMVAEGraphs):
             "num_classes": 2,
         }
         return {
+            **super().example_extras(num_tasks),
             **{k: np.full(num_tasks, v, np.int32) for k, v in counts.items()},
             "seed": np.arange(2 * num_tasks, dtype=np.int32).reshape(-1, 2),
             "sample_centre": np.ones(num_tasks, bool),
             "x": rng.uniform(low, high, (num_tasks, 3, *self.image_shape)),
         }
-
-    def _serve_adapt_steps(
-        self,
-        support_x: tf.Tensor,
-        support_y: tf.Tensor,
-        num_steps: tf.Tensor,
-        seed: tf.Tensor | None = None,
-        support_mask: tf.Tensor | None = None,
-    ) -> dict[str, tf.Tensor]:
-        wrong = (num_steps < 0) | (num_steps > MAX_STEPS)
-        more = [tf.where(wrong, 0, num_steps)]
-        verb = "adapt_steps"
-        if seed is not None:
-            verb, more = "adapt_sample", [*more, seed]
-        state = self._serve_verb(
-            verb, support_x, support_y, support_mask, *more
-        )
-        return spoil_all(state, wrong)
-
-    def _serve_adapt_sample(self, **inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._serve_adapt_steps(**inputs)
 
     def _serve_integrate(
         self, query_x: tf.Tensor, top_k: tf.Tensor, **state: tf.Tensor

@@ -16,7 +16,6 @@ from metazoo.checks.examples import (
 )
 from metazoo.contracts.adapted import AdaptedModel
 from metazoo.errors import EpisodeError
-from metazoo.methods.gmm_vae.gmm_vae_adaptation import MAX_STEPS
 from metazoo.methods.gmm_vae.gmm_vae_serving import GMMVAEServing
 from metazoo.methods.gmm_vae.gmm_vae_wire import MAX_SAMPLES
 
@@ -30,7 +29,7 @@ class GMMVAEVerbs(GMMVAEServing):
         self,
         support_x: Any,
         support_y: Any,
-        num_steps: int,
+        num_steps: Any,
         seed: Any = None,
         num_ways: int | None = None,
     ) -> AdaptedModel:
@@ -40,7 +39,8 @@ class GMMVAEVerbs(GMMVAEServing):
             support_x: raw examples [support, *features] of one task, or
                 [tasks, support, *features].
             support_y: integer labels [support] or [tasks, support].
-            num_steps: steps from the closed form.
+            num_steps: steps from the closed form, 0 to 1000, an integer or
+                [tasks].
             seed: integers [2] or [tasks, 2] to draw the discriminative term
                 at every step; None for its value at means.
             num_ways: number of classes; by default the largest label plus
@@ -53,18 +53,15 @@ class GMMVAEVerbs(GMMVAEServing):
         Raises:
             EpisodeError: an argument is malformed.
         """
-        x, y, mask, ways, single = self._checked_support(
-            support_x, support_y, None, num_ways
-        )
-        check_integer("num_steps", num_steps, 0, MAX_STEPS)
-        steps = np.full(len(x), num_steps, np.int32)
-        more = [steps]
-        verb = "adapt_steps"
-        if seed is not None:
-            verb, more = "adapt_sample", [steps, check_seed(seed, len(x))]
-        state = self._function(verb)(x, y, mask, ways, *more)
-        own = {name: state[name] for name in self.state_spec()}
-        return AdaptedModel(self, own, single)
+        seeds = {} if seed is None else {"seed": seed}
+        return self.adapt_by(
+            "adapt_sample" if seeds else "adapt_steps",
+            support_x,
+            support_y,
+            num_ways,
+            num_steps=num_steps,
+            **seeds,
+        )[0]
 
     def integrate(
         self, query_x: Any, state: Mapping[str, Any], top_k: int = 1

@@ -19,7 +19,6 @@ WIRE_DOCS = {
     "new_log_std": "their log deviations; [tasks, ways, latent]",
     "shots": "examples of each new class; [tasks, ways]",
     "elbo": "the bound reached, in nats, without log p(x|z); [tasks]",
-    "num_steps": "Adam steps from the closed form, 0 or more; [tasks]",
     "seed": "of the task's draws; [tasks, 2]",
     "top_k": "classes to name, equal in all tasks; [tasks]",
     "class_id": "most probable classes, best first: base classes from 0, "
@@ -67,21 +66,6 @@ class _Endpoint(NamedTuple):
 # Stands for the tensors of a state.
 STATE = "state"
 _SUPPORT = ("support_x", "support_y")
-_ADAPTING = (
-    _Endpoint(
-        "adapt_steps",
-        (*_SUPPORT, "num_steps"),
-        (STATE, "elbo"),
-        "As adapt, by that many steps against all base classes.",
-        True,
-    ),
-    _Endpoint(
-        "adapt_sample",
-        (*_SUPPORT, "num_steps", "seed"),
-        (STATE, "elbo"),
-        "As adapt_steps, with codes and centres drawn at every step.",
-    ),
-)
 _INTEGRATING = (
     _Endpoint(
         "integrate",
@@ -133,7 +117,7 @@ _LOOKING = (
         "p(x|z) at the mean code.",
     ),
 )
-ENDPOINTS = (*_ADAPTING, *_INTEGRATING, *_GENERATING, *_LOOKING)
+ENDPOINTS = (*_INTEGRATING, *_GENERATING, *_LOOKING)
 
 
 def signatures_of(
@@ -178,7 +162,6 @@ def _specs(learner: Any) -> dict[str, tf.TensorSpec]:
         "sample_centre": ([None], tf.bool),
     }
     for name in (
-        "num_steps",
         "top_k",
         "class_index",
         "base_class",

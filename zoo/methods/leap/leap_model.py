@@ -19,7 +19,8 @@ from metazoo.losses import (
 from metazoo.methods.leap.leap_batches import batch_rows
 from metazoo.methods.leap.leap_network import fan_in_uniform, uniform_of
 from metazoo.methods.leap.leap_path import PathRule, Walk, sgd, walk
-from metazoo.methods.leap.leap_wire import MAX_STEPS, LeapWire
+from metazoo.methods.leap.leap_wire import LeapWire
+from metazoo.wire.setting import MAX_STEPS
 
 DISTANCES = ("length", "energy")
 

@@ -101,3 +101,30 @@ def test_f1_by_hand():
     np.testing.assert_allclose(macro, [(1 / 2 + 0) / 2, 0])
     with pytest.raises(MetazooError, match="episodes"):
         f1_scores([[1]], [[1]])
+
+
+def test_padding_changes_nothing_on_the_wire(learner):
+    (adapt,) = (s for s in learner.signatures() if s.name == "adapt_steps")
+    settings = {
+        "num_steps": tf.constant([3]),
+        "step_size": tf.constant([1.0]),
+    }
+    y = tf.constant(Y, tf.float32)
+    whole = adapt.fn(
+        support_x=tf.constant([X[:3]]), support_y=y[None, :3], **settings
+    )
+    padded = adapt.fn(
+        support_x=tf.constant([X]),
+        support_y=tf.where(tf.range(4)[:, None] < 3, y, np.nan)[None],
+        support_mask=tf.constant([[True, True, True, False]]),
+        **settings,
+    )
+    for name, value in whole.items():
+        np.testing.assert_allclose(padded[name], value, atol=1e-6)
+
+
+def test_unknown_verbs_and_settings_are_refused(learner):
+    with pytest.raises(EpisodeError, match="verb must be one of"):
+        learner.adapt_by("adapt_none", X, Y)
+    with pytest.raises(EpisodeError, match="takes the settings"):
+        learner.adapt_by("adapt_steps", X, Y, num_steps=1)
