@@ -75,12 +75,21 @@ class PresetInfo:
 
     @property
     def accuracy(self) -> str:
-        """The evaluation rows in short, as in ``5w1s 98.2±0.1``."""
-        return ", ".join(
-            f"{row['ways']}w{row['shots']}s {100 * row['accuracy']:.1f}"
-            f"±{100 * row['ci95']:.1f}"
+        """The evaluation rows in short, as in ``5w1s 98.2±0.1``.
+
+        Where they are of several data sets, each names its own.
+        """
+        rows = [
+            row
             for row in self.metadata.metrics
             if {"ways", "shots", "accuracy", "ci95"} <= row.keys()
+        ]
+        several = len({row.get("dataset") for row in rows}) > 1
+        return ", ".join(
+            (f"{row.get('dataset')} " if several else "")
+            + f"{row['ways']}w{row['shots']}s {100 * row['accuracy']:.1f}"
+            f"±{100 * row['ci95']:.1f}"
+            for row in rows
         )
 
     def to_dict(self) -> dict[str, Any]:

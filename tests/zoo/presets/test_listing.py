@@ -44,6 +44,13 @@ def test_list_shipped_preset_gives_its_facts(shipped):
     assert info.directory == shipped
 
 
+def test_accuracy_names_the_data_sets_where_they_are_several(shipped, rehash):
+    rows = [{**METRICS[0], "dataset": name} for name in ("here", "there")]
+    rehash(shipped, metrics=rows)
+    (info,) = list_presets("tiny")
+    assert info.accuracy == "here 5w1s 98.1±0.1, there 5w1s 98.1±0.1"
+
+
 def test_list_pattern_filters(shipped):
     assert [i.preset for i in list_presets(pattern="tiny_*")] == ["tiny_fake"]
     assert list_presets("tiny", pattern="other_*") == []
