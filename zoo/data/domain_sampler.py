@@ -13,6 +13,7 @@ from metazoo.data.mixture import domain_names
 from metazoo.data.sampler_checks import (
     as_positive,
     check_enough_examples,
+    check_several_ways,
 )
 from metazoo.data.seeded_sampler import (
     ABSENT,
@@ -60,7 +61,8 @@ class DomainSampler(SeededSampler):
         self.domains = tuple(dict.fromkeys(names))
         groups = np.array([self.domains.index(name) for name in names])
         sizes = np.bincount(groups)
-        if as_positive("num_ways", num_ways) > 1 and sizes.min() < 2:
+        check_several_ways(as_positive("num_ways", num_ways))
+        if sizes.min() < 2:
             raise EpisodeError(
                 f"domain {self.domains[sizes.argmin()]!r} of "
                 f"{dataset.name!r} ({dataset.split}) has one class only."

@@ -161,21 +161,15 @@ class GMMVAERecipe(HeldOutRecipe):
         )
 
     def build_optimizer(self) -> keras.optimizers.Optimizer:
-        """Adam along one cosine, with larger steps of the centres."""
-        import keras
+        """Adam with larger steps of the centres."""
 
         from metazoo.methods.gmm_vae.gmm_vae_model import (
             CENTRE_NAMES,
             ScaledAdam,
         )
 
-        schedule = keras.optimizers.schedules.CosineDecay(
-            self.outer_learning_rate,
-            self.steps,
-            alpha=self.final_learning_rate_scale,
-        )
         return ScaledAdam(
-            schedule,
+            self.learning_rate(),
             scales=dict.fromkeys(CENTRE_NAMES, self.centre_rate_scale),
             global_clipnorm=self.global_clipnorm,
         )

@@ -58,6 +58,7 @@ class LeapRecipe(DescentSettings, EpisodicRecipe):
     num_tasks: int = 20
     steps: int = 1000
     outer_learning_rate: float = 0.1
+    final_learning_rate_scale: float = 1.0
     inner_steps: int = 100
     inner_learning_rate: float = 0.1
     predict_steps: int = 100
@@ -119,11 +120,11 @@ class LeapRecipe(DescentSettings, EpisodicRecipe):
         )
 
     def build_optimizer(self) -> keras.optimizers.Optimizer:
-        """Gradient descent of a constant step size."""
+        """Plain gradient descent."""
         import keras
 
         return keras.optimizers.SGD(
-            self.outer_learning_rate, global_clipnorm=self.global_clipnorm
+            self.learning_rate(), global_clipnorm=self.global_clipnorm
         )
 
     def load_dataset(
