@@ -44,6 +44,18 @@ class MetaLearner(keras.Model):
             f"{type(self).__name__} defines no signatures."
         )
 
+    def keep_untracked(self, name: str, value: Any) -> None:
+        """Sets an attribute past Keras's tracking.
+
+        Tracking makes plain tuples of named ones, wraps dictionaries, owns
+        a shared layer twice, and is closed once a model is built.
+
+        Args:
+            name: of the attribute.
+            value: what it holds.
+        """
+        object.__setattr__(self, name, value)
+
     @classmethod
     def from_preset(
         cls,

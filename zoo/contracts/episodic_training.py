@@ -20,6 +20,7 @@ from metazoo.contracts.outer_update import (
 )
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
+from metazoo.layers.nested import layers_of
 
 
 class EpisodicTraining(MetaGradients):
@@ -104,7 +105,7 @@ class EpisodicTraining(MetaGradients):
     def _count_skipped(self, skips: bool) -> None:
         # Past Keras's tracking: a learner that is built takes no more state.
         skipped = keras.metrics.Sum("skipped_steps") if skips else None
-        object.__setattr__(self, "_skipped", skipped)
+        self.keep_untracked("_skipped", skipped)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -267,7 +268,7 @@ class EpisodicTraining(MetaGradients):
         """Scales the loss of float16 layers; refuses inner gradients."""
         half = [
             layer.name
-            for layer in self._flatten_layers(include_self=False)
+            for layer in layers_of(self, include_self=False)
             if layer.dtype_policy.compute_dtype == "float16"
         ]
         if half and (self.second_order or self.adapts_by_gradient):

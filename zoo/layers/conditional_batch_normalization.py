@@ -11,6 +11,7 @@ import tensorflow as tf
 from metazoo.errors import MetazooError
 from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.fused_batch_norm import fused_batch_norm
+from metazoo.layers.nested import layers_of
 
 
 @keras.saving.register_keras_serializable("metazoo")
@@ -116,7 +117,7 @@ def conditional_layers(
     """
     return [
         layer
-        for layer in model._flatten_layers()
+        for layer in layers_of(model)
         if isinstance(layer, ConditionalBatchNormalization)
     ]
 

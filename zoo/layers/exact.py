@@ -10,6 +10,7 @@ from metazoo.errors import SecondOrderError
 from metazoo.layers.exact_batch_normalization import ExactBatchNormalization
 from metazoo.layers.exact_group_normalization import ExactGroupNormalization
 from metazoo.layers.exact_layer_normalization import ExactLayerNormalization
+from metazoo.layers.nested import layers_of
 
 _STOCK = (
     keras.layers.BatchNormalization,
@@ -45,7 +46,7 @@ def stock_normalisation_layers(model: keras.Layer) -> list[keras.Operation]:
     Returns:
         The layers and operations.
     """
-    layers = model._flatten_layers()
+    layers = layers_of(model)
     wrong: list[keras.Operation] = [
         layer
         for layer in layers
@@ -139,7 +140,7 @@ def _names(layers: list[keras.Operation]) -> str:
 
 
 def _classes(model: keras.Layer) -> dict[str, type]:
-    classes = {type(layer) for layer in model._flatten_layers()}
+    classes = {type(layer) for layer in layers_of(model)}
     return {
         cls.__name__: cls
         for cls in classes
@@ -197,6 +198,6 @@ def _values(model: keras.Layer) -> list[keras.Variable]:
 
 def _copy_trainable(model: keras.Layer, clone: keras.Layer) -> None:
     # Setting a model's flag sets its layers', so parents come first.
-    pairs = zip(model._flatten_layers(), clone._flatten_layers(), strict=True)
+    pairs = zip(layers_of(model), layers_of(clone), strict=True)
     for old, new in pairs:
         new.trainable = old.trainable

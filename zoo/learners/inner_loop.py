@@ -13,6 +13,7 @@ from metazoo.checks.backbones import check_vector_backbone
 from metazoo.checks.options import check_choice
 from metazoo.contracts.episodic import EpisodicLearner
 from metazoo.errors import MetazooError
+from metazoo.layers.nested import layers_of
 from metazoo.learners.support_moments import (
     batch_moments,
     moving_slots,
@@ -400,7 +401,7 @@ def _ways_of_head(
 def _refuse_dropout(backbone: keras.Model) -> None:
     names = [
         layer.name
-        for layer in backbone._flatten_layers()
+        for layer in layers_of(backbone)
         if isinstance(layer, keras.layers.Dropout) and layer.rate > 0
     ]
     if names:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from metazoo import functional
 from metazoo.errors import MetazooError
+from metazoo.layers.nested import layers_of
 
 
 def moving_slots(model: keras.Model) -> list[tuple[int, float]]:
@@ -27,7 +28,7 @@ def moving_slots(model: keras.Model) -> list[tuple[int, float]]:
     """
     places = {id(v): i for i, v in enumerate(model.non_trainable_variables)}
     slots = []
-    for layer in model._flatten_layers():
+    for layer in layers_of(model):
         if not hasattr(layer, "moving_mean") or not layer.trainable:
             continue
         if not layer.momentum < 1:

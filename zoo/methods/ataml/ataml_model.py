@@ -130,8 +130,7 @@ class ATAML(AdaptSteps):
         super().__init__(
             backbone, vocabulary, max_words, num_ways, name, **kwargs
         )
-        # Past Keras's attribute tracking, which would make a plain tuple.
-        object.__setattr__(self, "options", options)
+        self.keep_untracked("options", options)
         self._check_vocabulary()
         self._seeds = keras.random.SeedGenerator()
         self._make_head()

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from metazoo import functional
 from metazoo.checks.options import check_choice
+from metazoo.layers.nested import layers_of
 from metazoo.methods.cactus.cactus_wire import CACTUsWire
 
 HEAD_INITIALIZERS = ("normal", "glorot")
@@ -80,7 +81,7 @@ class CACTUs(CACTUsWire):
         check_choice("head_initializer", head_initializer, HEAD_INITIALIZERS)
         check_choice("training_normalization", training_normalization, TRAINING)
         # Keras tracks nothing yet; `_make_head` reads it in time.
-        object.__setattr__(self, "_initializer", head_initializer)
+        self.keep_untracked("_initializer", head_initializer)
         super().__init__(
             backbone,
             num_ways,
@@ -190,7 +191,7 @@ class CACTUs(CACTUsWire):
     def _norm_variables(self) -> set[int]:
         return {
             id(variable)
-            for layer in self.backbone._flatten_layers()
+            for layer in layers_of(self.backbone)
             if isinstance(layer, keras.layers.BatchNormalization)
             for variable in layer.trainable_variables
         }

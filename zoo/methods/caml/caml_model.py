@@ -112,7 +112,7 @@ class CAML(UnrolledLearner):
             multitask_weight,
         ).check(backbone)
         # Keras tracks nothing yet; `_make_head` makes the parts in time.
-        object.__setattr__(self, "_conditioning", given)
+        self.keep_untracked("_conditioning", given)
         super().__init__(
             backbone,
             num_ways,
@@ -132,7 +132,7 @@ class CAML(UnrolledLearner):
         self.metric = given.metric
         self.metric.trainable = False
         # It shares all layers with the backbone: not tracked twice.
-        object.__setattr__(self, "_modulated", modulated(self.backbone))
+        self.keep_untracked("_modulated", modulated(self.backbone))
         layers = conditional_layers(self.backbone)
         self.modulation = modulation_net(
             int(self.metric.output_shape[-1]),

@@ -98,8 +98,7 @@ class GMMVAE(GMMVAEVerbs):
             floor_steps=floor_steps,
         ).check()
         super().__init__(backbone, num_ways, value_range, name=name, **kwargs)
-        # Past Keras's attribute tracking, which would make a plain tuple.
-        object.__setattr__(self, "options", options)
+        self.keep_untracked("options", options)
         self.decoder = decoder
         self.pixels = pixels
         self._check_networks()

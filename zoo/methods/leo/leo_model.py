@@ -126,8 +126,7 @@ class LEO(SampledAdaptation, FeatureClassifier):
             second_order=second_order,
         ).check()
         super().__init__(backbone, num_ways, value_range, name, **kwargs)
-        # Past Keras's attribute tracking, which would make a plain tuple.
-        object.__setattr__(self, "options", options)
+        self.keep_untracked("options", options)
         self._seeds = keras.random.SeedGenerator()
         self._make_weights(latent_size, self.feature_size)
         self.build()

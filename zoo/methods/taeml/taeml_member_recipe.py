@@ -45,10 +45,11 @@ class MemberRecipe(DomainSettings, Conv4Recipe):
         Args:
             example_shape: (height, width, channels).
         """
+        from metazoo.layers.nested import layers_of
         from metazoo.methods.taeml.taeml_ensemble import normalised
 
         backbone = super().build_backbone(example_shape)
-        for layer in backbone._flatten_layers():
+        for layer in layers_of(backbone):
             if hasattr(layer, "moving_mean"):
                 layer.momentum = self.momentum
         return normalised(backbone, self.feature_length)
