@@ -341,16 +341,20 @@ class InnerLoopLearner(EpisodicLearner):
             self.head_variables: list[keras.Variable] = []
             return
         ways = 1 if self.head == "shared" else self.num_ways
+        shapes = {"kernel": (self._num_features, ways), "bias": (ways,)}
+        self.head_variables = [
+            self.add_weight(
+                shape=shape, initializer=initializer, name=f"head_{name}"
+            )
+            for (name, shape), initializer in zip(
+                shapes.items(), self._head_initializers(), strict=True
+            )
+        ]
+
+    def _head_initializers(self) -> tuple[Any, Any]:
+        """How the head's kernel and bias start."""
         # Zero columns make every class equally likely before adaptation.
-        kernel = self.add_weight(
-            shape=(self._num_features, ways),
-            initializer="zeros",
-            name="head_kernel",
-        )
-        bias = self.add_weight(
-            shape=(ways,), initializer="zeros", name="head_bias"
-        )
-        self.head_variables = [kernel, bias]
+        return "zeros", "zeros"
 
     def _backbone_weights(self, weights: list[tf.Tensor]) -> list[tf.Tensor]:
         trainable, _ = functional.weights_of(self.fast_model)

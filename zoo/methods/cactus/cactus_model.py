@@ -80,7 +80,7 @@ class CACTUs(CACTUsWire):
     ) -> None:
         check_choice("head_initializer", head_initializer, HEAD_INITIALIZERS)
         check_choice("training_normalization", training_normalization, TRAINING)
-        # Keras tracks nothing yet; `_make_head` reads it in time.
+        # Keras tracks nothing yet; the head's start reads it in time.
         self.keep_untracked("_initializer", head_initializer)
         super().__init__(
             backbone,
@@ -163,19 +163,10 @@ class CACTUs(CACTUsWire):
             "head_initializer": self._initializer,
         }
 
-    def _make_head(self) -> None:
-        initializer: Any = keras.initializers.GlorotUniform()
+    def _head_initializers(self) -> tuple[Any, Any]:
         if self._initializer == "normal":
-            initializer = keras.initializers.RandomNormal(stddev=1.0)
-        kernel = self.add_weight(
-            shape=(self._num_features, self.num_ways),
-            initializer=initializer,
-            name="head_kernel",
-        )
-        bias = self.add_weight(
-            shape=(self.num_ways,), initializer="zeros", name="head_bias"
-        )
-        self.head_variables = [kernel, bias]
+            return keras.initializers.RandomNormal(stddev=1.0), "zeros"
+        return keras.initializers.GlorotUniform(), "zeros"
 
     def _backbone_weights(self, weights: list[tf.Tensor]) -> list[tf.Tensor]:
         trainable, _ = functional.weights_of(self.backbone)

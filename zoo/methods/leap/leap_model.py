@@ -343,20 +343,10 @@ class Leap(LeapWire):
             "floor": self.floor,
         }
 
-    def _make_head(self) -> None:
+    def _head_initializers(self) -> tuple[Any, Any]:
         if self.head != "columns":
-            super()._make_head()
-            return
-        shape = (self._num_features, self.num_ways)
-        kernel = self.add_weight(
-            shape=shape, initializer=fan_in_uniform(), name="head_kernel"
-        )
-        bias = self.add_weight(
-            shape=shape[1:],
-            initializer=uniform_of(shape[0]),
-            name="head_bias",
-        )
-        self.head_variables = [kernel, bias]
+            return super()._head_initializers()
+        return fan_in_uniform(), uniform_of(self._num_features)
 
 
 def _support_only(task: Mapping[str, tf.Tensor]) -> Episode:
