@@ -120,7 +120,7 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     from metazoo.registry import methods
 
-    classes = [spec.class_name for spec in methods().values()]
+    classes = [name for spec in methods().values() for name in spec.models]
     return sorted({*_names(), *__all__, *classes})
 
 
@@ -128,8 +128,8 @@ def _model_class(name: str) -> type:
     from metazoo.registry import methods
 
     for spec in methods().values():
-        if spec.class_name == name:
-            return spec.load_model_class()
+        if name in spec.models:
+            return spec.load_class(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -68,8 +68,9 @@ class MethodSpec:
         experiments: ``"module:attribute"`` of a dictionary from name to
             ``metazoo.experiments.Experiment``, imported lazily; None where
             the method declares none.
-        controls: ``"module:Class"`` of further models that the method's
-            experiments compare it with, stored in the same preset form.
+        other_models: ``"module:Class"`` of further models of the method
+            (variants, stages, controls of its experiments), stored in the
+            same preset form.
     """
 
     name: str
@@ -81,7 +82,7 @@ class MethodSpec:
     doc: str
     presets_dir: Path | None = None
     experiments: str | None = None
-    controls: tuple[str, ...] = ()
+    other_models: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuses a spec that could not be used later.
@@ -99,14 +100,24 @@ class MethodSpec:
                 f"contract of {self.name!r}: got {self.contract!r}, "
                 f"expected one of {CONTRACTS}"
             )
-        for field in ("model", "recipes", "experiments"):
-            if field == "experiments" and self.experiments is None:
-                continue
-            if not _TARGET.fullmatch(getattr(self, field)):
+        for field, target in self._targets():
+            if not _TARGET.fullmatch(target):
                 raise MetazooError(
-                    f"{field} of {self.name!r}: got "
-                    f"{getattr(self, field)!r}, expected 'module:attribute'"
+                    f"{field} of {self.name!r}: got {target!r}, expected "
+                    "'module:attribute'"
                 )
+
+    def _targets(self) -> list[tuple[str, str]]:
+        found = [("model", self.model), ("recipes", self.recipes)]
+        if self.experiments is not None:
+            found.append(("experiments", self.experiments))
+        return found + [("other_models", one) for one in self.other_models]
+
+    @property
+    def models(self) -> Mapping[str, str]:
+        """``"module:Class"`` of every model by its class's name."""
+        targets = (self.model, *self.other_models)
+        return {target.partition(":")[2]: target for target in targets}
 
     @property
     def class_name(self) -> str:
@@ -136,7 +147,7 @@ class MethodSpec:
         return found
 
     def load_class(self, class_name: str) -> type:
-        """Imports the model class, or one of the controls, by its name.
+        """Imports the model class, or another of the method, by its name.
 
         Args:
             class_name: Name of the class.
@@ -147,13 +158,12 @@ class MethodSpec:
         Raises:
             MetazooError: If the method has no such class.
         """
-        for target in (self.model, *self.controls):
-            if target.partition(":")[2] == class_name:
-                return _load(target, f"model of {self.name!r}")
-        raise MetazooError(
-            f"method {self.name!r} has no model {class_name!r}, only "
-            f"{self.class_name!r} and the controls {list(self.controls)}"
-        )
+        if class_name not in self.models:
+            raise MetazooError(
+                f"method {self.name!r} has no model {class_name!r}, only "
+                f"{list(self.models)}"
+            )
+        return _load(self.models[class_name], f"model of {self.name!r}")
 
     def load_recipes(self) -> Mapping[str, Any]:
         """Imports and returns the named training recipes of the method.

@@ -19,8 +19,8 @@ def register_keras_classes() -> None:
     importlib.import_module("metazoo.layers")
     importlib.import_module("metazoo.layers.input_block")
     for spec in methods().values():
-        for target in (spec.model, *spec.controls):
-            spec.load_class(target.partition(":")[2])
+        for class_name in spec.models:
+            spec.load_class(class_name)
 
 
 def load_model(path: str | os.PathLike[str], **options: Any) -> Any:

@@ -56,6 +56,16 @@ def test_register_wrong_type_refused():
         registry.register({"name": "x"})
 
 
+def test_further_models_are_public_names():
+    import metazoo
+
+    spec = registry.get_method("cactus")
+    assert "CACTUsProtoNet" in spec.models and "CACTUsProtoNet" in dir(metazoo)
+    assert metazoo.CACTUsProtoNet is spec.load_class("CACTUsProtoNet")
+    with pytest.raises(MetazooError, match="no model 'Nobody'"):
+        spec.load_class("Nobody")
+
+
 @pytest.mark.parametrize(
     "name", ["", "Proto", "1st", "a-b", "a__b", "a.b", "trainers", "../up"]
 )
@@ -70,6 +80,7 @@ def test_spec_bad_name_refused(name):
         {"contract": "magic"},
         {"model": "no_colon"},
         {"recipes": "module:not-an-attribute"},
+        {"other_models": ("module:Good", "bad")},
     ],
 )
 def test_spec_bad_field_names_it(change):

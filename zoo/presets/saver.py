@@ -116,7 +116,7 @@ def method_of(learner_class: type) -> MethodSpec:
     """
     target = f"{learner_class.__module__}:{learner_class.__name__}"
     for spec in methods().values():
-        if target in (spec.model, *spec.controls):
+        if target in spec.models.values():
             return spec
     raise PresetError(
         f"learner: {learner_class.__module__}.{learner_class.__name__} is not "

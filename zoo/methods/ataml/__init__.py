@@ -24,7 +24,7 @@ register(
             url="https://arxiv.org/abs/1806.00852",
         ),
         experiments="metazoo.methods.ataml.ataml_experiments:EXPERIMENTS",
-        controls=("metazoo.methods.ataml.ataml_many:MultiLabelATAML",),
+        other_models=("metazoo.methods.ataml.ataml_many:MultiLabelATAML",),
         doc="Attention and classifier adapt to a task, the encoder to none.",
     )
 )

@@ -26,7 +26,7 @@ register(
                 PaperResult("mini_imagenet", 5, 50, 0.6964, transductive=True),
             ),
         ),
-        controls=(
+        other_models=(
             "metazoo.methods.cactus.cactus_acai:ACAI",
             "metazoo.methods.cactus.cactus_protonet:CACTUsProtoNet",
             "metazoo.methods.cactus.cactus_representation:Representation",

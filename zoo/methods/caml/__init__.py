@@ -24,7 +24,7 @@ register(
             ),
         ),
         experiments="metazoo.methods.caml.caml_experiments:EXPERIMENTS",
-        controls=(
+        other_models=(
             "metazoo.methods.caml.caml_control:ShuffledCAML",
             "metazoo.methods.caml.caml_control:UnconditionedCAML",
         ),

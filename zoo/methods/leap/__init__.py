@@ -10,7 +10,7 @@ register(
         model="metazoo.methods.leap.leap_model:Leap",
         recipes="metazoo.methods.leap.leap_recipe:RECIPES",
         experiments="metazoo.methods.leap.leap_experiments:EXPERIMENTS",
-        controls=("metazoo.methods.leap.leap_control:FirstOrderControl",),
+        other_models=("metazoo.methods.leap.leap_control:FirstOrderControl",),
         paper=Paper(
             title="Transferring Knowledge across Learning Processes",
             authors="Sebastian Flennerhag, Pablo G. Moreno, Neil D. "

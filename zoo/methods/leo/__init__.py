@@ -26,7 +26,7 @@ register(
             ),
         ),
         experiments="metazoo.methods.leo.leo_experiments:EXPERIMENTS",
-        controls=("metazoo.methods.leo.leo_control:LinearMetaSGD",),
+        other_models=("metazoo.methods.leo.leo_control:LinearMetaSGD",),
         doc="Gradient steps on a code from which weights are decoded.",
     )
 )
