@@ -35,6 +35,17 @@ def check_positive(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_not_negative(name: str, value: Any) -> float:
+    """Returns a finite number of 0 or more as a float.
+
+    Raises:
+        OptionError: the value is something else.
+    """
+    if not _is_finite(value) or not value >= 0:
+        raise OptionError(f"{name} must be 0 or more; got {value!r}.")
+    return float(value)
+
+
 def check_share(name: str, value: Any) -> float:
     """Returns a number in [0, 1) as a float.
 
@@ -52,13 +63,29 @@ def check_count(name: str, value: Any) -> int:
     Raises:
         OptionError: the value is something else.
     """
+    return _check_integer(name, value, 1, None)
+
+
+def check_steps(name: str, value: Any, most: int | None = None) -> int:
+    """Returns an integer of 0 or more, and of `most` at most.
+
+    Raises:
+        OptionError: the value is something else.
+    """
+    return _check_integer(name, value, 0, most)
+
+
+def _check_integer(name: str, value: Any, least: int, most: int | None) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        number = 0
-    if isinstance(value, bool) or number < 1:
+        number = least - 1
+    wrong = isinstance(value, bool) or number < least
+    if wrong or (most is not None and number > most):
+        bound = f" and {most} or less" if most is not None else ""
         raise OptionError(
-            f"{name} must be an integer of 1 or more; got {value!r}."
+            f"{name} must be an integer of {least} or more{bound}; got "
+            f"{value!r}."
         )
     return number
 

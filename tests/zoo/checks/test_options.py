@@ -8,8 +8,10 @@ import pytest
 from metazoo.checks.options import (
     check_choice,
     check_count,
+    check_not_negative,
     check_positive,
     check_share,
+    check_steps,
 )
 from metazoo.errors import MetazooError, OptionError
 from metazoo.layers import conv4
@@ -45,6 +47,21 @@ def test_positive_numbers_become_floats(value):
 def test_what_is_not_positive_is_refused(value):
     with pytest.raises(MetazooError, match="alpha must be a positive"):
         check_positive("alpha", value)
+
+
+@pytest.mark.parametrize("value", [-1, 1001, 2.0, True, None])
+def test_what_is_no_number_of_steps_is_refused(value):
+    assert check_steps("inner_steps", 0, 1000) == 0
+    assert check_steps("inner_steps", 1001) == 1001
+    with pytest.raises(MetazooError, match="inner_steps must be an integer"):
+        check_steps("inner_steps", value, 1000)
+
+
+@pytest.mark.parametrize("value", [-0.1, np.nan, np.inf, "1", True])
+def test_what_is_negative_or_no_number_is_refused(value):
+    assert check_not_negative("alpha", 0) == 0.0
+    with pytest.raises(MetazooError, match="alpha must be 0 or more"):
+        check_not_negative("alpha", value)
 
 
 @pytest.mark.parametrize("value", [0, 0.5, np.float32(0.25)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from metazoo.checks.options import check_choice, check_count, check_positive
+from metazoo.checks.options import check_choice, check_positive, check_steps
 from metazoo.errors import MetazooError
 from metazoo.wire.setting import MAX_STEPS
 
@@ -39,13 +39,7 @@ class Options(NamedTuple):
         check_choice("head", self.head, HEADS)
         check_positive("inner_learning_rate", self.inner_learning_rate)
         for name in ("inner_steps", "predict_steps"):
-            steps = getattr(self, name)
-            if steps != 0:
-                check_count(name, steps)
-            if steps > MAX_STEPS:
-                raise MetazooError(
-                    f"{name} must be {MAX_STEPS} or less; got {steps}."
-                )
+            steps = check_steps(name, getattr(self, name), MAX_STEPS)
             if steps == 1 and self.is_stuck:
                 raise MetazooError(
                     f"{name} is 1: the equal columns of head='tiled' give the "

@@ -9,7 +9,7 @@ import keras
 import tensorflow as tf
 
 from metazoo.checks.backbones import check_vector_backbone
-from metazoo.checks.options import check_count
+from metazoo.checks.options import check_count, check_not_negative
 from metazoo.errors import MetazooError
 
 # Under the root of the mean square of an embedding.
@@ -49,11 +49,8 @@ class Conditioning(NamedTuple):
             )
         if self.modulation_size is not None:
             check_count("modulation_size", self.modulation_size)
-        for name in ("modulation_l2", "multitask_weight"):
-            if not getattr(self, name) >= 0.0:
-                raise MetazooError(
-                    f"{name} must be 0 or more; got {getattr(self, name)!r}."
-                )
+        check_not_negative("modulation_l2", self.modulation_l2)
+        check_not_negative("multitask_weight", self.multitask_weight)
         if self.multitask_weight:
             check_count("multitask_classes", self.multitask_classes)
             check_count("multitask_examples", self.multitask_examples)

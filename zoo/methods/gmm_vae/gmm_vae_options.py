@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from metazoo.checks.options import check_choice, check_count, check_positive
+from metazoo.checks.options import (
+    check_choice,
+    check_count,
+    check_not_negative,
+    check_positive,
+    check_steps,
+)
 from metazoo.errors import MetazooError
 from metazoo.methods.gmm_vae.gmm_vae_mixture import SCORES
 from metazoo.wire.setting import MAX_STEPS
@@ -42,18 +48,10 @@ class Options(NamedTuple):
         check_positive("inner_learning_rate", self.inner_learning_rate)
         check_choice("score", self.score, SCORES)
         check_choice("eta_kl_scale", self.eta_kl_scale, KL_SCALES)
-        if not self.alpha >= 0.0:
-            raise MetazooError(f"alpha must be 0 or more; got {self.alpha!r}.")
-        for name in ("inner_steps", "warmup_steps", "floor_steps"):
-            if not getattr(self, name) >= 0:
-                raise MetazooError(
-                    f"{name} must be 0 or more; got {getattr(self, name)!r}."
-                )
-        if self.inner_steps > MAX_STEPS:
-            raise MetazooError(
-                f"inner_steps must be {MAX_STEPS} or fewer; got "
-                f"{self.inner_steps}."
-            )
+        check_not_negative("alpha", self.alpha)
+        check_steps("inner_steps", self.inner_steps, MAX_STEPS)
+        check_steps("warmup_steps", self.warmup_steps)
+        check_steps("floor_steps", self.floor_steps)
         if self.num_examples < self.num_classes:
             raise MetazooError(
                 f"num_examples is {self.num_examples}; it must be as many as "

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from metazoo.checks.options import (
+    check_choice,
+    check_count,
+    check_not_negative,
+    check_share,
+    check_steps,
+)
 from metazoo.errors import MetazooError
 
 CHOICES = {
@@ -40,29 +47,13 @@ class Options(NamedTuple):
             MetazooError: one is out of range, or two contradict each other.
         """
         for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise MetazooError(
-                    f"{name}: got {getattr(self, name)!r}, expected one of "
-                    f"{choices}."
-                )
-        if (
-            self.latent_size < 1
-            or min(self.latent_steps, self.weight_steps) < 0
-        ):
-            raise MetazooError(
-                "latent_size must be 1 or more, latent_steps and weight_steps "
-                f"0 or more; got {self.latent_size}, {self.latent_steps} and "
-                f"{self.weight_steps}."
-            )
+            check_choice(name, getattr(self, name), choices)
+        check_count("latent_size", self.latent_size)
+        check_steps("latent_steps", self.latent_steps)
+        check_steps("weight_steps", self.weight_steps)
         for name in ("kl_weight", "encoder_penalty", "orthogonality", "l2"):
-            if not getattr(self, name) >= 0.0:
-                raise MetazooError(
-                    f"{name} must be 0 or more; got {getattr(self, name)!r}."
-                )
-        if not 0.0 <= self.dropout < 1.0:
-            raise MetazooError(
-                f"dropout must lie in [0, 1); got {self.dropout!r}."
-            )
+            check_not_negative(name, getattr(self, name))
+        check_share("dropout", self.dropout)
         if self.prior == "normal" and not self.sample:
             raise MetazooError(
                 "prior='normal' draws its codes; it needs sample=True."
