@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from metazoo.errors import RecipeError
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from metazoo.contracts.episodic import EpisodicLearner
     from metazoo.data import ClassDataset
+
+# What a stage takes from its recipe.
+DATA_FIELDS = ("dataset", "split", "val_split", "rotations", "seed")
+
+R = TypeVar("R", bound="EpisodicRecipe")
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,27 @@ class EpisodicRecipe:
         return keras.optimizers.Adam(
             self.learning_rate(), global_clipnorm=self.global_clipnorm
         )
+
+    def as_recipe(self, kind: type[R], /, **changes: Any) -> R:
+        """A recipe of another class with all fields that both have.
+
+        Args:
+            kind: class of the recipe.
+            **changes: fields of it that are to differ, or that it alone has.
+        """
+        own = {field.name for field in dataclasses.fields(self)}
+        shared = [f.name for f in dataclasses.fields(kind) if f.name in own]
+        return kind(**{**{n: getattr(self, n) for n in shared}, **changes})
+
+    def stage(self, kind: type[R], /, **fields: Any) -> R:
+        """A recipe of a stage, on the same data and by the same seed.
+
+        Args:
+            kind: class of the recipe.
+            **fields: all others that are to differ from its defaults.
+        """
+        shared = {name: getattr(self, name) for name in DATA_FIELDS}
+        return kind(**{**shared, **fields})
 
     def learning_rate(self) -> LearningRateSchedule:
         """Builds the schedule of the outer step size: one or two cosines."""

@@ -105,3 +105,27 @@ def test_every_recipe_builds_its_learner(method):
         made = type(learner)
         assert made is spec.load_class(made.__name__), name
         assert learner.example_shape == data.image_shape
+
+
+@dataclasses.dataclass(frozen=True)
+class Wider(EpisodicRecipe):
+    width: int = 3
+
+
+def test_recipe_of_another_class_keeps_what_both_have():
+    wide = Wider(num_ways=7, steps=11, seed=5, width=9)
+    plain = wide.as_recipe(EpisodicRecipe, steps=2)
+    assert type(plain) is EpisodicRecipe
+    assert (plain.num_ways, plain.steps, plain.seed) == (7, 2, 5)
+    assert plain.as_recipe(Wider, width=4) == Wider(
+        num_ways=7, steps=2, seed=5, width=4
+    )
+
+
+def test_stage_has_the_data_and_the_seed_and_its_own_training():
+    stage = EpisodicRecipe(
+        dataset="glyphs", rotations=False, num_ways=9, seed=5
+    ).stage(Wider, num_shots=2)
+    assert stage == Wider(
+        dataset="glyphs", rotations=False, num_shots=2, seed=5
+    )

@@ -112,13 +112,9 @@ class CACTUsRecipe(DescentSettings, Conv4Settings, EpisodicRecipe):
 
     def partition_recipe(self) -> PartitionRecipe:
         """How the same images are grouped."""
-        return PartitionRecipe(
-            dataset=self.dataset,
-            split=self.split,
-            val_split=self.val_split,
-            rotations=self.rotations,
+        return self.stage(
+            PartitionRecipe,
             num_ways=self.num_ways,
-            seed=self.seed,
             kind=self.kind,
             representation=self._embedding_recipe(),
             embeddings_file=self.embeddings_file,

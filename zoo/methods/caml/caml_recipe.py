@@ -102,18 +102,14 @@ class CAMLRecipe(DescentSettings, Conv4Recipe):
 
     def metric_recipe(self) -> MetricRecipe:
         """How the metric network is trained, on the same classes."""
-        return MetricRecipe(
-            dataset=self.dataset,
-            split=self.split,
-            val_split=self.val_split,
-            rotations=self.rotations,
+        return self.stage(
+            MetricRecipe,
             num_ways=self.metric_ways,
             num_shots=self.metric_shots,
             num_queries=self.metric_queries,
             num_tasks=self.metric_tasks,
             steps=self.metric_steps,
             outer_learning_rate=self.metric_learning_rate,
-            seed=self.seed,
             keep_best=self.keep_best,
             filters=self.metric_filters,
             rescaling=self.rescaling,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -71,12 +70,8 @@ def variant_recipe(base: LEORecipe, variant: str) -> LEORecipe:
     recipe = base.replace(**VARIANTS[variant])
     if variant != "meta_sgd":
         return recipe
-    fields = {
-        field.name: getattr(recipe, field.name)
-        for field in dataclasses.fields(LEORecipe)
-    }
     rate = 10 * recipe.outer_learning_rate
-    return MetaSGDRecipe(**{**fields, "outer_learning_rate": rate})
+    return recipe.as_recipe(MetaSGDRecipe, outer_learning_rate=rate)
 
 
 def measure(

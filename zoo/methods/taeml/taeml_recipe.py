@@ -113,16 +113,15 @@ class TAEMLRecipe(DomainSettings, Conv4Recipe):
         Args:
             dataset: of the learner; of several domains for the pooled one.
         """
-        return MemberRecipe(
+        return self.stage(
+            MemberRecipe,
             dataset=dataset,
             split=self.member_split,
-            val_split=self.val_split,
             num_ways=self.member_ways,
             num_shots=self.member_shots,
             num_queries=self.member_queries,
             steps=self.member_steps,
             outer_learning_rate=self.member_learning_rate,
-            seed=self.seed,
             filters=self.filters,
             rescaling=self.rescaling,
             image_size=self.image_size,

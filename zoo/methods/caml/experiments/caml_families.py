@@ -170,7 +170,7 @@ class FamilyRecipe(CAMLRecipe):
 
     def metric_recipe(self) -> FamilyMetricRecipe:
         """How the metric network is trained."""
-        return FamilyMetricRecipe(**vars(super().metric_recipe()))
+        return super().metric_recipe().as_recipe(FamilyMetricRecipe)
 
     def training_source(self, data: ClassDataset) -> Any:
         """Episodes, half of them of one family."""

@@ -73,21 +73,15 @@ def control(scale: Scale, seed: int, num_shots: int) -> Training:
         num_shots: support examples in its training, as in the test.
     """
     model = mixture(scale, seed).recipe
-    shared = {
-        field.name: getattr(model, field.name)
-        for field in dataclasses.fields(HeldOutRecipe)
-    }
     small = model.dataset == "glyphs"
-    recipe = EncoderProtoNetRecipe(
-        **{
-            **shared,
-            "num_ways": 5 if small else 60,
-            "num_shots": num_shots,
-            "num_queries": 2 if small else 5,
-            "num_tasks": 1,
-            "steps": max(1, round(_CONTROL_STEPS[num_shots] * model.steps)),
-            "keep_best": False,
-        }
+    recipe = model.as_recipe(HeldOutRecipe).as_recipe(
+        EncoderProtoNetRecipe,
+        num_ways=5 if small else 60,
+        num_shots=num_shots,
+        num_queries=2 if small else 5,
+        num_tasks=1,
+        steps=max(1, round(_CONTROL_STEPS[num_shots] * model.steps)),
+        keep_best=False,
     )
     return Training(f"protonet_{num_shots}shot_{seed}", recipe)
 
