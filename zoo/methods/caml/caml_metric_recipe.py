@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metazoo.recipes.conv4 import Conv4Recipe
+from metazoo.recipes.prototype import PrototypeSettings
 
 if TYPE_CHECKING:
     import keras
 
-    from metazoo.contracts.episodic import EpisodicLearner
-
 
 @dataclass(frozen=True)
-class MetricRecipe(Conv4Recipe):
+class MetricRecipe(PrototypeSettings, Conv4Recipe):
     """Nearest class centres in many ways, which shape the space at once.
 
     Attributes:
@@ -39,16 +38,4 @@ class MetricRecipe(Conv4Recipe):
             (height, width, channels),
             filters=self.widths,
             rescaling=self.rescaling,
-        )
-
-    def build_learner(self, example_shape: tuple[int, ...]) -> EpisodicLearner:
-        """Builds an untrained `ProtoNet`, whose loss is that of the stage.
-
-        Args:
-            example_shape: shape of one raw example.
-        """
-        from metazoo.registry import get_method
-
-        return get_method("protonet").load_model_class()(
-            self.build_backbone(example_shape), name="protonet"
         )

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.recipes.episodic import EpisodicRecipe
+from metazoo.recipes.prototype import PrototypeSettings
 
 if TYPE_CHECKING:
     import keras
 
     from metazoo.data import ClassDataset, LabelledSampler
     from metazoo.methods.gmm_vae.gmm_vae_model import GMMVAE
-    from metazoo.methods.protonet.protonet_model import ProtoNet
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ class GMMVAERecipe(HeldOutRecipe):
 
 
 @dataclass(frozen=True)
-class EncoderProtoNetRecipe(HeldOutRecipe):
+class EncoderProtoNetRecipe(PrototypeSettings, HeldOutRecipe):
     """The control: a prototypical network with the same encoder.
 
     Attributes:
@@ -219,23 +219,21 @@ class EncoderProtoNetRecipe(HeldOutRecipe):
     num_queries: int = 5
     binary: bool = False
 
-    def build_learner(self, example_shape: tuple[int, ...]) -> ProtoNet:
-        """Builds an untrained `ProtoNet` on the encoder.
+    def build_backbone(self, example_shape: tuple[int, ...]) -> keras.Model:
+        """Builds the untrained encoder.
 
         Args:
             example_shape: (height, width, 1).
         """
         from metazoo.methods.gmm_vae.gmm_vae_networks import encoder
-        from metazoo.methods.protonet.protonet_model import ProtoNet
 
-        backbone = encoder(
+        return encoder(
             self.network,
             example_shape,
             self.latent_size,
             self.filters,
             binary=self.binary,
         )
-        return ProtoNet(backbone, name="protonet")
 
 
 RECIPES = {

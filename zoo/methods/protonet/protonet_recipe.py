@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from metazoo.recipes.conv4 import Conv4Recipe
-
-if TYPE_CHECKING:
-    from metazoo.methods.protonet.protonet_model import ProtoNet
+from metazoo.recipes.prototype import PrototypeSettings
 
 
 @dataclass(frozen=True)
-class ProtoNetRecipe(Conv4Recipe):
+class ProtoNetRecipe(PrototypeSettings, Conv4Recipe):
     """Hyper-parameters of prototypical networks; the backbone's are all."""
-
-    def build_learner(self, example_shape: tuple[int, ...]) -> ProtoNet:
-        """Builds an untrained `ProtoNet` on a Conv4 backbone.
-
-        Args:
-            example_shape: (height, width, channels).
-        """
-        from metazoo.methods.protonet.protonet_model import ProtoNet
-
-        return ProtoNet(self.build_backbone(example_shape), name="protonet")
 
     def tiny(self, **changes: Any) -> Self:
         """A few small steps on glyphs, for tests."""

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from metazoo.methods.taeml.taeml_data import load_domains
 from metazoo.methods.taeml.taeml_settings import DomainSettings
 from metazoo.recipes.conv4 import Conv4Recipe
+from metazoo.recipes.prototype import PrototypeSettings
 
 if TYPE_CHECKING:
     import keras
 
-    from metazoo.contracts.episodic import EpisodicLearner
     from metazoo.data import ClassDataset
 
 
 @dataclass(frozen=True)
-class MemberRecipe(DomainSettings, Conv4Recipe):
+class MemberRecipe(DomainSettings, PrototypeSettings, Conv4Recipe):
     """A prototypical network whose features have one length.
 
     On a data set of several domains each episode is of one of them: that is
@@ -53,15 +53,3 @@ class MemberRecipe(DomainSettings, Conv4Recipe):
             if hasattr(layer, "moving_mean"):
                 layer.momentum = self.momentum
         return normalised(backbone, self.feature_length)
-
-    def build_learner(self, example_shape: tuple[int, ...]) -> EpisodicLearner:
-        """Builds an untrained `ProtoNet`, whose loss is that of the stage.
-
-        Args:
-            example_shape: shape of one raw example.
-        """
-        from metazoo.registry import get_method
-
-        return get_method("protonet").load_model_class()(
-            self.build_backbone(example_shape), name="protonet"
-        )
