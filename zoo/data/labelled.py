@@ -7,14 +7,12 @@ from typing import Any
 import tensorflow as tf
 
 from metazoo.data.augmentation import augmented
+from metazoo.data.batch_sampler import BatchSampler
 from metazoo.data.class_dataset import ClassDataset
-from metazoo.data.episode import Episode
-from metazoo.data.sampler_checks import as_positive
-from metazoo.data.seeded_sampler import SeededSampler
 from metazoo.errors import EpisodeError
 
 
-class LabelledSampler(SeededSampler):
+class LabelledSampler(BatchSampler):
     """Draws batches of examples with the labels of their classes.
 
     A batch takes the form of a task without support, so that whatever runs
@@ -51,8 +49,7 @@ class LabelledSampler(SeededSampler):
             EpisodeError: a number is out of range, or the examples to be
                 augmented are no images.
         """
-        super().__init__(dataset, seed)
-        self.num_examples = as_positive("num_examples", num_examples)
+        super().__init__(dataset, num_examples, seed)
         self.augment = augment
         if num_examples > dataset.num_examples:
             raise EpisodeError(
@@ -78,18 +75,8 @@ class LabelledSampler(SeededSampler):
         return {
             **super().identity(),
             "kind": "labelled",
-            "num_examples": self.num_examples,
             "augment": self.augment,
         }
-
-    def _tasks(self, start: tf.Tensor, count: int) -> Episode:
-        parts = [self._batch(start + i) for i in range(count)]
-        return Episode.without_padding(
-            support_x=tf.zeros([count, 0, *self.data.image_shape]),
-            support_y=tf.zeros([count, 0], tf.int64),
-            query_x=tf.stack([x for x, _ in parts]),
-            query_y=tf.stack([y for _, y in parts]),
-        )
 
     def _batch(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         epoch, place = (

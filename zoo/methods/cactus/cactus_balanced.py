@@ -10,10 +10,8 @@ import tensorflow as tf
 
 from metazoo.checks.options import check_choice
 from metazoo.data.augmentation import augmented
+from metazoo.data.batch_sampler import BatchSampler
 from metazoo.data.class_dataset import ClassDataset
-from metazoo.data.episode import Episode
-from metazoo.data.sampler_checks import as_positive
-from metazoo.data.seeded_sampler import SeededSampler
 from metazoo.errors import EpisodeError
 
 _PAPER = 255.0
@@ -21,7 +19,7 @@ _LEAST_AREA = 0.6
 AUGMENTATIONS = ("photos", "drawings", "none")
 
 
-class BalancedSampler(SeededSampler):
+class BalancedSampler(BatchSampler):
     """Draws images by a uniform choice of their cluster.
 
     A batch has the form of a `LabelledSampler`'s: queries with the number of
@@ -51,8 +49,7 @@ class BalancedSampler(SeededSampler):
             EpisodeError: there is not one cluster for each image.
             MetazooError: there is no such augmentation.
         """
-        super().__init__(dataset, seed)
-        self.num_examples = as_positive("num_examples", num_examples)
+        super().__init__(dataset, num_examples, seed)
         clusters = np.asarray(clusters)
         if clusters.shape != (dataset.num_examples,):
             raise EpisodeError(
@@ -79,18 +76,8 @@ class BalancedSampler(SeededSampler):
             **super().identity(),
             "kind": "balanced",
             "clusters": self._digest.hexdigest(),
-            "num_examples": self.num_examples,
             "augmentation": self.augmentation,
         }
-
-    def _tasks(self, start: tf.Tensor, count: int) -> Episode:
-        parts = [self._batch(start + i) for i in range(count)]
-        return Episode.without_padding(
-            support_x=tf.zeros([count, 0, *self.data.image_shape]),
-            support_y=tf.zeros([count, 0], tf.int64),
-            query_x=tf.stack([x for x, _ in parts]),
-            query_y=tf.stack([y for _, y in parts]),
-        )
 
     def _batch(self, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         seed = tf.stack([tf.constant(self.seed, tf.int64), number])
