@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,19 @@ from metazoo.contracts.episodic_serving import (
 from metazoo.contracts.support_verb import SupportVerb
 from metazoo.data.episode import UNLABELED_NAMES
 from metazoo.errors import EpisodeError
+
+
+def traced(fn: Callable[..., Any], specs: Sequence[Any]) -> Any:
+    """A function of one trace.
+
+    AutoGraph is off, as in training and in exports: it would triple the time
+    of a first call, and methods branch by TensorFlow's own operations.
+
+    Args:
+        fn: takes what `specs` tell.
+        specs: of its arguments.
+    """
+    return tf.function(fn, input_signature=specs, autograph=False)
 
 
 class EpisodicVerbs(EpisodicServing):
@@ -232,29 +245,32 @@ class EpisodicVerbs(EpisodicServing):
         return self._functions[key]
 
     def _trace(self, verb: str) -> Any:
-        examples = [None, None, *self.example_shape]
         if verb == "predict":
-            state = (
-                tf.TensorSpec(examples, self.example_dtype),
-                self.state_spec(),
+            shape = [None, None, *self.example_shape]
+            examples = tf.TensorSpec(shape, self.example_dtype)
+            return traced(
+                self.outputs_from_state, (examples, self.state_spec())
             )
-            return tf.function(self.outputs_from_state, input_signature=state)
-        mask = tf.TensorSpec([None, None], tf.bool)
-        specs: tuple[Any, ...] = (
-            tf.TensorSpec(examples, self.example_dtype),
-            self.label_spec(),
-            mask,
-            tf.TensorSpec([], tf.int32),
-        )
+        specs = self._support_specs()
         for one in self.support_verbs:
             if one.name == verb:
-                return tf.function(
-                    partial(self._compute, one),
-                    input_signature=(*specs, *one.specs().values()),
-                )
+                settings = one.specs().values()
+                return traced(partial(self._compute, one), (*specs, *settings))
         if verb == "adapt_semi":
-            specs = (*specs, tf.TensorSpec(examples), mask)
-        return tf.function(self._adapt, input_signature=specs)
+            examples, _, mask, _ = specs
+            specs = (*specs, examples, mask)
+        return traced(self._adapt, specs)
+
+    def _support_specs(self) -> tuple[tf.TensorSpec, ...]:
+        """Examples, labels, mask and number of ways, as `_adapt` takes them."""
+        return (
+            tf.TensorSpec(
+                [None, None, *self.example_shape], self.example_dtype
+            ),
+            self.label_spec(),
+            tf.TensorSpec([None, None], tf.bool),
+            tf.TensorSpec([], tf.int32),
+        )
 
     def _compute(
         self,

@@ -153,7 +153,7 @@ def make_step(
     """
     columns = learner.num_ways or num_ways
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(episode: Episode) -> dict[str, tf.Tensor]:
         state = learner.adapt_state(
             episode.support_x,

@@ -18,6 +18,7 @@ from metazoo.checks.examples import (
 )
 from metazoo.contracts.adapted import AdaptedModel
 from metazoo.contracts.episodic_serving import MAX_SERVED_WAYS, PREDICTIONS
+from metazoo.contracts.episodic_verbs import traced
 from metazoo.data.episode import UNLABELED_NAMES
 from metazoo.errors import EpisodeError
 from metazoo.learners.embedding import EmbeddingLearner
@@ -126,10 +127,10 @@ class BandeVerbs(EmbeddingLearner):
         if verb == "adapt_embedded":
             labels = tf.TensorSpec([None, None], tf.int64)
             specs = (vectors, labels, vectors, count)
-            return tf.function(self._embedded_state, input_signature=specs)
+            return traced(self._embedded_state, specs)
         if verb == "cluster":
             specs = (examples, mask, tf.TensorSpec([None]), count)
-            return tf.function(self._clustered, input_signature=specs)
+            return traced(self._clustered, specs)
         return super()._trace(verb)
 
     def _adapt(

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from metazoo import functional
 from metazoo.contracts.adapted import AdaptedModel
+from metazoo.contracts.episodic_verbs import traced
 from metazoo.contracts.support_verb import SupportVerb
 from metazoo.learners.unrolled import UnrolledLearner
 from metazoo.wire import setting
@@ -160,4 +161,4 @@ class CACTUsWire(UnrolledLearner):
 
         shape = [None, None, *self.example_shape]
         specs = (tf.TensorSpec(shape, self.example_dtype), self.state_spec())
-        return tf.function(together, input_signature=specs)
+        return traced(together, specs)

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from metazoo.contracts.episodic_verbs import traced
 from metazoo.contracts.support_verb import SupportVerb
 from metazoo.losses import MASKED_LOGIT
 from metazoo.methods.gmm_vae.gmm_vae_inference import GMMVAEInference
@@ -66,7 +67,7 @@ class GMMVAEGraphs(GMMVAEInference):
     )
 
     def _trace(self, verb: str) -> Any:
-        functions = {
+        functions: dict[str, Any] = {
             "integrate": self._integrate,
             "integrate_full": self._integrate_full,
             "generate": self._generate,
@@ -76,11 +77,7 @@ class GMMVAEGraphs(GMMVAEInference):
         }
         if verb not in functions:
             return super()._trace(verb)
-        return tf.function(
-            functions[verb],
-            input_signature=self._specs_of(verb),
-            autograph=False,
-        )
+        return traced(functions[verb], self._specs_of(verb))
 
     def _specs_of(self, verb: str) -> tuple[Any, ...]:
         state = self.state_spec()

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from metazoo.contracts.episodic_verbs import traced
 from metazoo.data.episode import Episode
 from metazoo.errors import MetazooError
 from metazoo.learners.frozen_features import FrozenBackbone
@@ -343,7 +344,7 @@ class TAEML(FrozenBackbone):
         def run(query_x: Any, state: Any) -> Any:
             return self.outputs_from_state(query_x, state, mode)
 
-        return tf.function(run, input_signature=specs)
+        return traced(run, specs)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments."""
