@@ -109,8 +109,8 @@ def test_wheel_holds_nothing_else(wheel):
     assert ".pyc" not in kinds
     outside = [name for name in wheel.namelist() if "/tests/" in name]
     assert not outside
-    # A package index takes files of up to 100 MB.
-    assert Path(str(wheel.filename)).stat().st_size < 20e6
+    # A package index takes files of up to 100 MB; larger weights are fetched.
+    assert Path(str(wheel.filename)).stat().st_size < 40e6
 
 
 def test_wheel_installs_the_console_script(wheel):
