@@ -122,6 +122,7 @@ HUNDRED_SCALES = {
     "two_cores": LeapScale(
         episodes=24,
         changes={
+            "filters": 16,
             "num_ways": 20,
             "inner_steps": 100,
             "predict_steps": 100,
