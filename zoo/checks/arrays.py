@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from metazoo.checks.examples import (
+    check_classes,
     check_labels,
     check_mask,
     check_unlabelled,
@@ -15,14 +16,18 @@ from metazoo.checks.examples import (
 from metazoo.data.episode import require_names
 from metazoo.errors import EpisodeError
 
+# Of one class there is nothing to learn.
+LEAST_CLASSES = 2
+
 
 def check_arrays(
     learner: Any, inputs: Any, query_y: Any, query_mask: Any = None
 ) -> None:
     """Refuses NumPy episodes that training would quietly misread.
 
-    In a graph a label out of range is a row of zeros and a query of a class
-    without support an enormous loss; neither stops the training.
+    In a graph a label out of range is a row of zeros, a query of a class
+    without support an enormous loss and a task of one class no loss at all;
+    none of them stops the training.
 
     Args:
         learner: an `EpisodicLearner`.
@@ -33,7 +38,7 @@ def check_arrays(
 
     Raises:
         EpisodeError: a name is missing, or an array has a wrong shape,
-            dtype or value.
+            dtype or value, or a task has one class only.
     """
     if not _all_arrays(inputs):
         return
@@ -46,6 +51,7 @@ def check_arrays(
         learner, "query", (inputs["query_x"], query_y, query_mask)
     )
     _check_same_tasks(support_y, query_y)
+    check_classes("support_y", support_y, support_mask, LEAST_CLASSES)
     same = query_y[:, :, None] == support_y[:, None, :]
     known = (same & support_mask[:, None, :]).any(-1)
     lost = np.argwhere(query_mask & ~known)
@@ -72,7 +78,8 @@ def check_unlabelled_arrays(learner: Any, inputs: Any) -> None:
         return
     require_names(inputs)
     _check_unlabelled(learner, inputs)
-    support_y, _ = _support_labels(learner, inputs)
+    support_y, mask = _support_labels(learner, inputs)
+    check_classes("support_y", support_y, mask, learner.least_classes)
     query_x, _ = learner.checked_examples("query_x", inputs["query_x"])
     _check_same_tasks(support_y, query_x)
 

@@ -293,8 +293,8 @@ def check_classes(
         found = len(np.unique(own[real]))
         if found < least:
             raise EpisodeError(
-                f"{name} of task {task} holds {found} class(es); this model "
-                f"needs {least} or more to compare."
+                f"{name} of task {task} holds {found} class(es); expected "
+                f"{least} or more to tell apart."
             )
 
 

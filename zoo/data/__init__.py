@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from metazoo.data.class_dataset import ClassDataset, from_arrays
     from metazoo.data.domain_sampler import DomainSampler
     from metazoo.data.episode import Episode
+    from metazoo.data.episode_source import episode_sampler
     from metazoo.data.few_shot_text import (
         load_clinc150,
         load_huffpost,
@@ -46,6 +47,7 @@ __all__ = [
     "LabelledSampler",
     "SemiSupervisedSampler",
     "SuperClassSampler",
+    "episode_sampler",
     "from_arrays",
     "from_folder",
     "from_text_folder",
@@ -73,6 +75,7 @@ __getattr__, __dir__ = _lazy(
         "class_dataset": "ClassDataset from_arrays",
         "domain_sampler": "DomainSampler",
         "episode": "Episode",
+        "episode_source": "episode_sampler",
         "few_shot_text": "load_clinc150 load_huffpost load_reuters",
         "folder": "from_folder",
         "glyphs": "load_glyphs",

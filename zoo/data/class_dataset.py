@@ -36,6 +36,8 @@ class ClassDataset:
         class_names: one distinct name a class.
         name: the data set's name, for reports.
         split: the split's name, for reports.
+        has_domains: class names are `DOMAIN/CLASS`, and an episode takes all
+            its classes from one domain.
     """
 
     images: np.ndarray
@@ -43,6 +45,7 @@ class ClassDataset:
     class_names: tuple[str, ...]
     name: str = "unnamed"
     split: str = "all"
+    has_domains: bool = False
 
     def __post_init__(self) -> None:
         """Checks the layout and makes the arrays read-only views.
@@ -145,11 +148,11 @@ class ClassDataset:
             np.arange(start, start + size)
             for start, size in zip(starts, sizes, strict=True)
         ]
-        return ClassDataset(
+        return dataclasses.replace(
+            self,
             images=self.images[np.concatenate(rows)],
             class_offsets=_offsets_of(sizes),
             class_names=tuple(self.class_names[i] for i in indices),
-            name=self.name,
             split=split or self.split,
         )
 
@@ -178,11 +181,11 @@ class ClassDataset:
                 f"{other.image_shape}; only equal ones can be joined."
             )
         sizes = np.concatenate([self.class_sizes, other.class_sizes])
-        return ClassDataset(
+        return dataclasses.replace(
+            self,
             images=np.concatenate([self.images, other.images]),
             class_offsets=_offsets_of(sizes),
             class_names=self.class_names + other.class_names,
-            name=self.name,
             split=split,
         )
 
@@ -213,12 +216,11 @@ class ClassDataset:
             for degrees in _ROTATION_DEGREES
             for name in self.class_names
         )
-        return ClassDataset(
+        return dataclasses.replace(
+            self,
             images=np.concatenate(turned),
             class_offsets=_offsets_of(np.tile(self.class_sizes, 4)),
             class_names=names,
-            name=self.name,
-            split=self.split,
         )
 
     def split_classes(

@@ -74,6 +74,20 @@ class DomainSampler(SeededSampler):
             self._groups = tf.constant(groups, tf.int32)
             self._ways = tf.constant(np.minimum(sizes, self.num_ways), tf.int32)
 
+    def with_data(self, dataset: ClassDataset) -> DomainSampler:
+        """The same request of another data set.
+
+        Args:
+            dataset: where classes and examples come from.
+        """
+        return DomainSampler(
+            dataset,
+            num_ways=self.num_ways,
+            num_shots=self.num_shots,
+            num_queries=self.num_queries,
+            seed=self.seed,
+        )
+
     def identity(self) -> dict[str, Any]:
         """What two runs on the same episodes have in common, in JSON types."""
         return {

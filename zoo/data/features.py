@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 
@@ -39,10 +41,5 @@ def extract_features(
         parts.append(
             np.asarray(backbone(raw.astype(np.float32), training=False))
         )
-    return ClassDataset(
-        images=np.concatenate(parts).astype(np.float32),
-        class_offsets=dataset.class_offsets,
-        class_names=dataset.class_names,
-        name=dataset.name,
-        split=dataset.split,
-    )
+    features = np.concatenate(parts).astype(np.float32)
+    return dataclasses.replace(dataset, images=features)

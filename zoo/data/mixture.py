@@ -98,6 +98,7 @@ def joined_domains(
         ),
         name=name,
         split=split,
+        has_domains=True,
     )
 
 

@@ -81,6 +81,20 @@ class EpisodeSampler(SeededSampler):
         ranges = (self.ways_range, self.shots_range)
         return any(low < high for low, high in ranges)
 
+    def with_data(self, dataset: ClassDataset) -> EpisodeSampler:
+        """The same request of another data set.
+
+        Args:
+            dataset: where classes and examples come from.
+        """
+        return EpisodeSampler(
+            dataset,
+            num_ways=self.ways_range,
+            num_shots=self.shots_range,
+            num_queries=self.num_queries,
+            seed=self.seed,
+        )
+
     def identity(self) -> dict[str, Any]:
         """What two runs on the same episodes have in common, in JSON types."""
         return {

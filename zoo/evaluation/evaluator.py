@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from metazoo.data import ClassDataset, EpisodeSampler
+from metazoo.data import (
+    ClassDataset,
+    DomainSampler,
+    EpisodeSampler,
+    episode_sampler,
+)
 from metazoo.data.episode import Episode
+from metazoo.data.mixture import domain_names
 from metazoo.environment import hardware, library_versions
 from metazoo.errors import EpisodeError, MetazooError
 from metazoo.evaluation.records import QueryRecords
@@ -44,6 +51,8 @@ def evaluate(
 ) -> EvaluationResult:
     """Mean accuracy and its 95 % interval over episodes.
 
+    Episodes of a mixture take all their classes from one domain.
+
     Args:
         learner: an episodic learner; it is not changed.
         dataset: classes to draw from, none of them seen in training.
@@ -67,7 +76,7 @@ def evaluate(
     seeds = (seed,) if seeds is None else tuple(seeds)
     check_setting(learner, dataset, num_ways, episodes, seeds)
     samplers = [
-        EpisodeSampler(
+        episode_sampler(
             dataset,
             num_ways=num_ways,
             num_shots=num_shots,
@@ -135,7 +144,22 @@ def check_setting(
             f"{learner.num_ways} or fewer (--ways), or use a learner without "
             "a fixed number of ways, such as a prototypical network."
         )
+    if dataset.has_domains:
+        _check_domains(dataset, num_ways)
     learner.checked_examples("dataset", dataset.images[:_CHECKED_EXAMPLES])
+
+
+def _check_domains(dataset: ClassDataset, num_ways: int) -> None:
+    """Refuses more ways than a domain has: its episodes would be easier."""
+    domain, size = min(
+        Counter(domain_names(dataset)).items(), key=lambda item: item[1]
+    )
+    if num_ways > size:
+        raise EpisodeError(
+            f"num_ways is {num_ways}, but domain {domain!r} of "
+            f"{dataset.name!r} ({dataset.split}) has {size} classes; ask for "
+            f"{size} or fewer (--ways), or leave that domain out."
+        )
 
 
 def make_step(
@@ -193,7 +217,7 @@ class _Reporter:
 
 def _run_all(
     learner: EpisodicLearner,
-    samplers: Sequence[EpisodeSampler],
+    samplers: Sequence[EpisodeSampler | DomainSampler],
     episodes: int,
     tasks_per_batch: int | None,
     progress: Progress | None,
@@ -218,7 +242,7 @@ def _run_all(
 
 def _run(
     step: Callable[[Episode], dict[str, tf.Tensor]],
-    sampler: EpisodeSampler,
+    sampler: EpisodeSampler | DomainSampler,
     episodes: int,
     batch: int,
     report: _Reporter,
@@ -270,7 +294,9 @@ def _origin(learner: EpisodicLearner) -> dict[str, Any]:
     }
 
 
-def _adaptation_ms(learner: EpisodicLearner, sampler: EpisodeSampler) -> float:
+def _adaptation_ms(
+    learner: EpisodicLearner, sampler: EpisodeSampler | DomainSampler
+) -> float:
     """Median wall time of one `adapt` call of one task."""
     episode = sampler.tasks(0, 1)
     x, y = episode.support_x.numpy(), episode.support_y.numpy()

@@ -99,7 +99,7 @@ class EvaluationResult:
         Raises:
             MetazooError: the data set is another one.
         """
-        from metazoo.data import EpisodeSampler
+        from metazoo.data import episode_sampler
         from metazoo.evaluation.rows import RowSampler
 
         if dataset.fingerprint != self.fingerprint:
@@ -110,7 +110,7 @@ class EvaluationResult:
             )
         parts = []
         for seed in self.seeds:
-            sampler = EpisodeSampler(
+            sampler = episode_sampler(
                 dataset,
                 num_ways=self.ways,
                 num_shots=self.shots,

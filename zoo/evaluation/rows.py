@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
-from metazoo.data import ClassDataset, EpisodeSampler
+from metazoo.data import DomainSampler, EpisodeSampler
 
 
 class RowSampler:
@@ -17,7 +19,7 @@ class RowSampler:
         data: the data set of the sampler that was described.
     """
 
-    def __init__(self, sampler: EpisodeSampler) -> None:
+    def __init__(self, sampler: EpisodeSampler | DomainSampler) -> None:
         """Makes the data set of row numbers.
 
         Args:
@@ -25,19 +27,10 @@ class RowSampler:
         """
         data = self.data = sampler.data
         rows = np.arange(data.num_examples, dtype=np.uint32)
-        numbers = ClassDataset(
-            # Two exact halves: float32 holds no large integer exactly.
-            np.stack([rows >> 16, rows & 0xFFFF], axis=1).astype(np.float32),
-            data.class_offsets,
-            data.class_names,
-        )
-        self._twin = EpisodeSampler(
-            numbers,
-            num_ways=sampler.ways_range,
-            num_shots=sampler.shots_range,
-            num_queries=sampler.num_queries,
-            seed=sampler.seed,
-        )
+        # Two exact halves: float32 holds no large integer exactly.
+        halves = np.stack([rows >> 16, rows & 0xFFFF], axis=1)
+        numbers = dataclasses.replace(data, images=halves.astype(np.float32))
+        self._twin = sampler.with_data(numbers)
 
     def rows(self, start: int, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Row numbers of the episodes start to start + count - 1.

@@ -194,12 +194,12 @@ class EpisodicRecipe:
             data: the training classes.
 
         Returns:
-            An `EpisodeSampler`, or another source that
-            `metazoo.trainers.Trainer.fit` takes.
+            What `metazoo.trainers.Trainer.fit` takes; by default an
+            `EpisodeSampler`, of a mixture a `DomainSampler`.
         """
-        from metazoo.data import EpisodeSampler
+        from metazoo.data import episode_sampler
 
-        return EpisodeSampler(
+        return episode_sampler(
             data,
             num_ways=self.num_ways,
             num_shots=self.num_shots,
@@ -221,10 +221,10 @@ class EpisodicRecipe:
         Returns:
             A source as for `training_source`.
         """
-        from metazoo.data import EpisodeSampler
+        from metazoo.data import episode_sampler
 
         shots = self.num_shots
-        return EpisodeSampler(
+        return episode_sampler(
             data,
             num_ways=num_ways,
             num_shots=shots if isinstance(shots, int) else shots[1],

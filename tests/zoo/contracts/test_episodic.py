@@ -69,6 +69,10 @@ def test_fit_evaluate_and_predict_take_arrays(
         (lambda x, y: ({**x, "query_x": x["query_x"][:1]}, y[:1]), "2 tasks"),
         (lambda x, y: ({**x, "support_x": x["support_x"] * np.nan}, y), "NaN"),
         (lambda x, y: ({**x, "images": y}, y), "unknown.*images"),
+        (
+            lambda x, y: ({**x, "support_y": 0 * x["support_y"]}, 0 * y),
+            r"support_y of task 0 holds 1 class",
+        ),
         (lambda x, y: ({"query_x": x["query_x"]}, y), "support_x"),
     ],
 )

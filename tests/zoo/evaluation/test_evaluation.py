@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 import metazoo
-from metazoo.data import EpisodeSampler, from_arrays, load_glyphs
+from metazoo.data import (
+    EpisodeSampler,
+    episode_sampler,
+    from_arrays,
+    load_glyphs,
+)
+from metazoo.data.mixture import domain_names, joined_domains
 from metazoo.errors import EpisodeError, MetazooError
 from metazoo.evaluation import (
     RowSampler,
@@ -260,3 +266,35 @@ def test_csv_rows_written_at_once_all_arrive(tmp_path):
     header, *rows = path.read_text().splitlines()
     assert header == "number"
     assert sorted(rows, key=int) == numbers
+
+
+@pytest.fixture(scope="module")
+def mixture(colours):
+    """Two domains of the same greys, of eight classes and of three."""
+    parts = {"many": colours, "few": colours.select([0, 3, 6])}
+    return joined_domains(parts, "mixture:many,few", "test")
+
+
+def test_episodes_of_a_mixture_stay_within_a_domain(pixels, mixture):
+    found = evaluate(
+        pixels, mixture, num_ways=3, num_shots=1, num_queries=2, episodes=20
+    )
+    # A grey of one domain is the same grey in the other.
+    assert found.accuracy == 1.0
+    names = np.array(domain_names(mixture))[found.episode_classes(mixture)]
+    assert (names == names[:, :1]).all()
+    assert set(names[:, 0]) == {"many", "few"}
+
+
+def test_more_ways_than_a_domain_has_are_refused(pixels, mixture):
+    with pytest.raises(EpisodeError, match="domain 'few'.*3 classes"):
+        evaluate(pixels, mixture, num_ways=4, num_shots=1, episodes=4)
+
+
+def test_a_mixture_keeps_its_domains(mixture):
+    assert not from_arrays(np.zeros((2, 1), np.float32), [0, 1]).has_domains
+    kept, held = mixture.split_classes(2)
+    assert kept.has_domains and held.has_domains
+    assert mixture.with_rotations().has_domains
+    sampler = episode_sampler(mixture, num_ways=2, num_shots=1, num_queries=1)
+    assert sampler.identity()["kind"] == "domain"

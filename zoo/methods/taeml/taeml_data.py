@@ -84,27 +84,3 @@ def joined_members(presets: tuple[str, ...]) -> Any:
     from metazoo.presets import from_preset
 
     return ensemble([from_preset(preset).backbone for preset in presets])
-
-
-def sampler_of(
-    data: ClassDataset,
-    num_ways: int,
-    num_shots: int,
-    num_queries: int,
-    seed: int,
-) -> Any:
-    """Episodes of one domain each, where classes tell their domain.
-
-    Args:
-        data: `DOMAIN/CLASS`, or a data set that is no mixture.
-        num_ways: classes an episode; of fewer, all that a domain has.
-        num_shots: support examples a class.
-        num_queries: queries a class.
-        seed: of all episodes.
-    """
-    from metazoo.data import DomainSampler, EpisodeSampler
-
-    numbers = {"num_shots": num_shots, "num_queries": num_queries}
-    mixed = data.name.startswith((MIXTURE, CHANNELS))
-    make = DomainSampler if mixed else EpisodeSampler
-    return make(data, num_ways=num_ways, seed=seed, **numbers)

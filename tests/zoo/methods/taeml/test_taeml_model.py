@@ -344,7 +344,7 @@ def test_flat_form_takes_its_own_ways_only():
     learner = build(form="flat", num_ways=WAYS)
     assert learner.fixed_ways
     task = episode(1, ways=3)
-    with pytest.raises(EpisodeError, match="3 class.*needs 4 or more"):
+    with pytest.raises(EpisodeError, match="3 class.*expected 4 or more"):
         learner.adapt(task.support_x, task.support_y)
     wide = episode(1, ways=5)
     with pytest.raises(EpisodeError, match=r"support_y must be in \[0, 4\)"):

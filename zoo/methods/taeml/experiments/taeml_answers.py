@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from metazoo.data import episode_sampler
 from metazoo.data.features import extract_features
 from metazoo.data.mixture import domain_names, one_domain
 from metazoo.layers import features
-from metazoo.methods.taeml.taeml_data import load_domains, sampler_of
+from metazoo.methods.taeml.taeml_data import load_domains
 from metazoo.methods.taeml.taeml_ensemble import (
     differences,
     left_out,
@@ -71,12 +72,12 @@ def answers_of(
     accuracy: dict[str, dict[str, np.ndarray]] = {}
     trust: dict[str, dict[str, np.ndarray]] = {}
     for domain in dict.fromkeys(domain_names(raw)):
-        sampler = sampler_of(
+        sampler = episode_sampler(
             one_domain(data, domain),
-            recipe.num_ways,
-            recipe.fixed_shots,
-            recipe.num_queries,
-            TEST_SEED,
+            num_ways=recipe.num_ways,
+            num_shots=recipe.fixed_shots,
+            num_queries=recipe.num_queries,
+            seed=TEST_SEED,
         )
         own = _run(tested, sampler, bench.scale.episodes)
         for name, values in own.items():
