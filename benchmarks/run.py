@@ -1,6 +1,8 @@
 """Times metazoo and its peers in one interleaved run.
 
 python benchmarks/run.py --peer-python /path/to/venv/bin/python --rounds 7
+
+`--methods leo bande` takes the rows of some methods alone.
 """
 
 from __future__ import annotations
@@ -13,66 +15,14 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from method_rows import METHOD_ROWS, MethodRow
-from workloads import WORKLOADS, Workload
+from rows import OURS, Peer, Row, rows
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = {
-    "metazoo": "metazoo_side.py",
-    "learn2learn": "torch_side.py",
-    "torch_func": "torch_side.py",
-    "torch_func_vmap": "torch_side.py",
-    "easyfsl": "torch_side.py",
-    "jax": "jax_side.py",
-    "torch_leo": "torch_leo_side.py",
-    "torch_bande": "torch_bande_side.py",
-} | {
-    f"torch_{row.method}": f"torch_{row.method}_side.py"
-    for row in METHOD_ROWS.values()
-}
-SIDES = {
-    "W1_T4": ("metazoo", "learn2learn", "torch_func", "torch_func_vmap"),
-    "W1_T16": ("metazoo", "learn2learn", "torch_func"),
-    "W3": ("metazoo", "easyfsl"),
-    "W4": ("metazoo", "learn2learn", "jax"),
-    "LEO_1": ("metazoo", "torch_leo"),
-    "LEO_5": ("metazoo", "torch_leo"),
-    "LEO_adapt": ("metazoo", "torch_leo"),
-    "BANDE_alphabets": ("metazoo", "torch_bande"),
-    "BANDE_semi": ("metazoo", "torch_bande"),
-    "BANDE_adapt": ("metazoo", "torch_bande"),
-} | {
-    name: ("metazoo", *dict(row.targets))
-    for name, row in METHOD_ROWS.items()
-    if row.timed
-}
-CHECKS = {
-    "W1_check": (
-        "metazoo",
-        "learn2learn",
-        "torch_func",
-        "torch_func_vmap",
-        "jax",
-    ),
-    "W3": ("metazoo", "jax"),
-    "W4": ("metazoo", "learn2learn", "jax"),
-    "LEO_check": ("metazoo", "torch_leo"),
-    "LEO_adapt": ("metazoo", "torch_leo"),
-    "BANDE_alphabets": ("metazoo", "torch_bande"),
-    "BANDE_semi": ("metazoo", "torch_bande"),
-    "BANDE_adapt": ("metazoo", "torch_bande"),
-} | {
-    name: ("metazoo", *dict(row.targets))
-    for name, row in METHOD_ROWS.items()
-    if row.checked
-}
-ROWS = {**WORKLOADS, **METHOD_ROWS}
-# Five inner steps amplify the order of float32 sums to some 2e-4.
-CHECK_TOLERANCE = 1e-3
 # Without it, idle threads of PyTorch burn CPU time while they wait, most of
 # all on a busy machine; it makes the peers' CPU time smaller.
 PEER_SETTINGS = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -86,14 +36,15 @@ TUNED_MALLOC = {
 class Worker:
     """A fresh process of one side; answers one command at a time."""
 
-    def __init__(self, side: str, args: argparse.Namespace) -> None:
-        python = sys.executable if side == "metazoo" else args.peer_python
-        settings = {} if side == "metazoo" else dict(PEER_SETTINGS)
+    def __init__(self, side: Peer, args: argparse.Namespace) -> None:
+        python = sys.executable if side.name == OURS else args.peer_python
+        settings = {} if side.name == OURS else dict(PEER_SETTINGS)
         if args.tuned_malloc:
             settings |= TUNED_MALLOC
         self.side = side
+        script = str(HERE / "side.py")
         self.process = subprocess.Popen(
-            [python, str(HERE / SCRIPTS[side]), str(args.threads)],
+            [python, script, side.runtime, str(args.threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -102,12 +53,12 @@ class Worker:
 
     def ask(self, do: str, **fields: Any) -> dict[str, Any]:
         """Sends a command and waits for its answer."""
-        command = {"do": do, "side": self.side, **fields}
+        command = {"do": do, "module": self.side.file, **fields}
         self.process.stdin.write(json.dumps(command) + "\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit(f"{self.side} ended early on {command}")
+            raise SystemExit(f"{self.side.name} ended early on {command}")
         return json.loads(line)
 
     def close(self) -> None:
@@ -116,84 +67,67 @@ class Worker:
         self.process.wait()
 
 
-def check(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+def check(names: Sequence[str], args: argparse.Namespace) -> dict[str, Any]:
     """Losses of every side from the same weights and data."""
-    losses: dict[str, dict[str, Any]] = {}
-    for work in args.checks:
-        row = ROWS[work]
-        steps = row.check_steps if isinstance(row, MethodRow) else 1
+    losses: dict[str, Any] = {}
+    for name in names:
+        row = rows()[name]
         found = {}
-        for side in CHECKS[work]:
+        for side in row.checked:
             worker = Worker(side, args)
-            answer = worker.ask("losses", work=work, steps=steps)
-            found[side] = answer["losses"]
+            answer = worker.ask("losses", work=name, steps=row.check_steps)
+            found[side.name] = answer["losses"]
             worker.close()
-        first, later = _tolerances(row)
-        bounds = np.array([first] + [later] * (steps - 1))
-        reference = np.array(found["metazoo"])
+        later = [row.later_tolerance] * (row.check_steps - 1)
+        bounds = np.array([row.tolerance, *later])
+        reference = np.array(found[OURS])
         for values in found.values():
             apart = np.abs(np.array(values) - reference)
             if not (apart <= bounds * np.abs(reference)).all():
-                raise SystemExit(f"{work}: losses differ: {found}")
-        print(work, "losses agree:", found, flush=True)
-        losses[work] = found
+                raise SystemExit(f"{name}: losses differ: {found}")
+        print(name, "losses agree:", found, flush=True)
+        losses[name] = found
     return losses
 
 
-def _tolerances(work: Workload) -> tuple[float, float]:
-    """Of the first loss, and of those after it."""
-    if isinstance(work, MethodRow):
-        return work.tolerance, work.later_tolerance
-    return CHECK_TOLERANCE, CHECK_TOLERANCE
-
-
 def measure(
-    work: Workload, args: argparse.Namespace
+    row: Row, args: argparse.Namespace
 ) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """One row for each round and side, interleaved; peak memory of sides."""
-    workers = [Worker(side, args) for side in SIDES[work.name]]
+    workers = [Worker(side, args) for side in row.timed]
     for worker in workers:
-        worker.ask("prepare", work=work.name)
-    rows = []
+        worker.ask("prepare", work=row.name)
+    rounds = []
     for number in range(args.rounds):
         for worker in workers:
-            timing = worker.ask("run", work=work.name, steps=_steps(work))
-            rows.append(
+            timing = worker.ask("run", work=row.name, steps=row.repeats)
+            rounds.append(
                 {
-                    "workload": work.name,
+                    "workload": row.name,
                     "threads": args.threads,
                     "round": number,
-                    "side": worker.side,
+                    "side": worker.side.name,
                     "cpu_seconds": timing["cpu"],
                     "wall_seconds": timing["wall"],
                     "load": os.getloadavg()[0],
                 }
             )
-    peaks = {w.side: w.ask("peak")["peak_mib"] for w in workers}
+    peaks = {w.side.name: w.ask("peak")["peak_mib"] for w in workers}
     for worker in workers:
         worker.close()
-    return rows, peaks
+    return rounds, peaks
 
 
-def _steps(work: Workload) -> int:
-    if isinstance(work, MethodRow):
-        return work.repeats
-    many = {"W1_T16": 1, "W4": 10, "LEO_1": 20, "LEO_5": 10, "LEO_adapt": 20}
-    many |= {"BANDE_alphabets": 5, "BANDE_semi": 5, "BANDE_adapt": 20}
-    return many.get(work.name, 2)
-
-
-def ratios(work: Workload, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def ratios(row: Row, rounds: list[dict[str, Any]]) -> dict[str, Any]:
     """Median, least and largest paired ratio of metazoo to each peer."""
-    target = dict(work.targets)
     result: dict[str, Any] = {}
-    for side in SIDES[work.name][1:]:
-        result[side] = {"target": target.get(side), "clock": work.clock}
+    for side in row.timed[1:]:
+        result[side.name] = {"target": side.target, "clock": row.clock}
         for clock in ("cpu", "wall"):
-            ours = _column(rows, "metazoo", clock)
-            theirs = _column(rows, side, clock)
+            ours = _column(rounds, OURS, clock)
+            theirs = _column(rounds, side.name, clock)
             paired = ours / theirs
-            result[side][clock] = {
+            result[side.name][clock] = {
                 "ratio_of_medians": float(np.median(ours) / np.median(theirs)),
                 "ratio_of_minima": float(ours.min() / theirs.min()),
                 "paired_min": float(paired.min()),
@@ -204,15 +138,17 @@ def ratios(work: Workload, rows: list[dict[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _column(rows: list[dict[str, Any]], side: str, clock: str) -> np.ndarray:
-    return np.array([r[f"{clock}_seconds"] for r in rows if r["side"] == side])
+def _column(rounds: list[dict[str, Any]], side: str, clock: str) -> np.ndarray:
+    found = [r[f"{clock}_seconds"] for r in rounds if r["side"] == side]
+    return np.array(found)
 
 
 def memory(args: argparse.Namespace) -> dict[str, float]:
     """Peak memory, MiB, of metazoo's W1 at 4 and 32 tasks."""
     peaks = {}
+    ours = rows()["W1_T4"].timed[0]
     for name in ("W1_T4", "W1_T32"):
-        worker = Worker("metazoo", args)
+        worker = Worker(ours, args)
         worker.ask("prepare", work=name)
         peaks[name] = worker.ask("peak")["peak_mib"]
         worker.close()
@@ -220,10 +156,11 @@ def memory(args: argparse.Namespace) -> dict[str, float]:
     return peaks
 
 
-def machine(args: argparse.Namespace) -> dict[str, Any]:
-    """What the numbers depend on."""
+def machine(names: Sequence[str], args: argparse.Namespace) -> dict[str, Any]:
+    """What the numbers of some rows depend on."""
     versions: dict[str, str] = {}
-    for side in ("metazoo", "learn2learn", "jax"):
+    sides = [side for name in names for side in rows()[name].timed]
+    for side in {side.runtime: side for side in sides}.values():
         worker = Worker(side, args)
         versions |= worker.ask("versions")
         worker.close()
@@ -243,15 +180,15 @@ def machine(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def write(name: str, summary: dict[str, Any], rows: list[Any]) -> None:
+def write(name: str, summary: dict[str, Any], rounds: list[Any]) -> None:
     """Writes the rounds as CSV and the summary as JSON."""
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
-    if rows:
+    if rounds:
         with open(folder / f"{name}.csv", "w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
+            writer = csv.DictWriter(file, rounds[0])
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows(rounds)
     text = json.dumps(summary, indent=1)
     (folder / f"{name}.json").write_text(text + "\n")
 
@@ -271,37 +208,49 @@ def report(name: str, result: dict[str, Any]) -> None:
 
 def parse() -> argparse.Namespace:
     """Reads the command line."""
+    timed = [name for name, row in rows().items() if row.timed]
+    checked = [name for name, row in rows().items() if row.checked]
+    methods = sorted({row.method for row in rows().values()})
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peer-python", required=True)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, choices=(1, 2), default=2)
-    parser.add_argument("--workloads", nargs="*", default=list(SIDES))
-    parser.add_argument("--checks", nargs="*", default=list(CHECKS))
+    parser.add_argument("--methods", nargs="*", choices=methods, metavar="M")
+    parser.add_argument("--workloads", nargs="*", choices=timed, metavar="W")
+    parser.add_argument("--checks", nargs="*", choices=checked, metavar="W")
     parser.add_argument("--tuned-malloc", action="store_true")
     parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--name", help="of the results", default="cpu")
-    return parser.parse_args()
+    args = parser.parse_args()
+    chosen = methods if args.methods is None else args.methods
+    own = {name for name, row in rows().items() if row.method in chosen}
+    if args.workloads is None:
+        args.workloads = [name for name in timed if name in own]
+    if args.checks is None:
+        args.checks = [name for name in checked if name in own]
+    return args
 
 
 def main() -> None:
     """Checks, measures, and writes results."""
     args = parse()
-    summary: dict[str, Any] = {"machine": machine(args)}
+    summary: dict[str, Any] = {"machine": machine(args.workloads, args)}
     summary |= {"ratios": {}, "peak_mib": {}}
     if args.checks:
-        summary["losses"] = check(args)
-    rows: list[dict[str, Any]] = []
+        summary["losses"] = check(args.checks, args)
+    rounds: list[dict[str, Any]] = []
     for name in args.workloads:
-        part, summary["peak_mib"][name] = measure(ROWS[name], args)
-        rows += part
-        summary["ratios"][name] = ratios(ROWS[name], part)
+        row = rows()[name]
+        part, summary["peak_mib"][name] = measure(row, args)
+        rounds += part
+        summary["ratios"][name] = ratios(row, part)
         report(name, summary["ratios"][name])
-        write(args.name, summary, rows)
+        write(args.name, summary, rounds)
     if not args.no_memory:
         summary["memory"] = memory(args)
         print("peak memory", summary["memory"], flush=True)
     summary["machine"]["load_average_end"] = os.getloadavg()
-    write(args.name, summary, rows)
+    write(args.name, summary, rounds)
 
 
 if __name__ == "__main__":

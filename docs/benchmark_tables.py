@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import statistics
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,27 @@ from markdown_table import markdown
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks" / "results"
+sys.path.append(str(ROOT / "benchmarks"))
 OURS = "metazoo"
 CLOCKS = ("cpu", "wall")
+
+
+def workload_table() -> str:
+    """What is timed, and against what.
+
+    Returns:
+        A Markdown table of the rows in benchmarks/methods/*/rows.py.
+    """
+    from rows import rows
+
+    return markdown(
+        ("workload", "a step is", "against"),
+        [
+            [name, row.doc, ", ".join(side.name for side in row.timed[1:])]
+            for name, row in rows().items()
+            if row.timed
+        ],
+    )
 
 
 def speed_table() -> str:

@@ -28,6 +28,7 @@ from benchmark_tables import (
     latency_table,
     serving_table,
     speed_table,
+    workload_table,
 )
 from markdown_table import markdown
 
@@ -391,6 +392,7 @@ TABLES = {
     "presets": preset_table,
     "serving": serving_table,
     "speed": speed_table,
+    "workloads": workload_table,
 }
 
 if __name__ == "__main__":
