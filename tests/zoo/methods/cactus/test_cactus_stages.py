@@ -25,7 +25,7 @@ from metazoo.methods.cactus.cactus_deepcluster_recipe import (
 from metazoo.methods.cactus.cactus_input import prepared_input
 from metazoo.methods.cactus.cactus_partitions import load_partitions
 from metazoo.methods.cactus.cactus_recipe import RECIPES
-from metazoo.trainers import train_recipe
+from metazoo.trainers import Trainer, train_recipe
 
 SHAPE = (16, 16, 1)
 
@@ -150,6 +150,39 @@ def test_deepcluster_cut_short_goes_on_with_its_round(
     z = found.embed(x).numpy()
     np.testing.assert_allclose(z, whole.embed(x), atol=1e-3)
     np.testing.assert_allclose(np.linalg.norm(z, axis=-1), 1.0, rtol=1e-5)
+
+
+def test_deepcluster_killed_within_a_round_goes_on_with_its_steps(
+    data_file, tmp_path, monkeypatch
+):
+    recipe = DeepClusterRecipe().tiny(
+        dataset=f"npz:{data_file}", num_clusters=4
+    )
+    whole = train_recipe(recipe, tmp_path / "whole", verbose=0)
+    real, saved = Trainer._save, []
+
+    def dies(trainer, identity, force=False):
+        real(trainer, identity, force=True)
+        saved.append((identity["round"], trainer.step))
+        if saved[-1] == (1, 2):
+            raise StopError
+
+    monkeypatch.setattr(Trainer, "_save", dies)
+    with pytest.raises(StopError):
+        train_recipe(recipe, tmp_path / "parts", verbose=0)
+    assert saved == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)]
+    rounds = tmp_path / "parts" / "rounds"
+    assert {path.name for path in rounds.iterdir()} == {
+        "0000.npz",
+        "0001_checkpoints",
+    }
+    del saved[:-1]
+    found = train_recipe(recipe, tmp_path / "parts", verbose=0)
+    assert saved == [(1, 2), (1, 3)]
+    x = np.random.default_rng(1).uniform(0, 255, (1, 5, *SHAPE))
+    x = x.astype(np.float32)
+    a, b = (metazoo.from_preset(str(one)).embed(x) for one in (found, whole))
+    np.testing.assert_allclose(a, b, atol=1e-3)
 
 
 def test_acai_parts_learn_from_their_own_losses():
