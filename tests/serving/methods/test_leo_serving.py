@@ -8,7 +8,6 @@ import pytest
 
 import metazoo
 from metazoo.layers import conv4, features
-from metazoo.serving import Client, EmbeddedServer, export
 
 SIZE = 12
 
@@ -37,41 +36,14 @@ def image_learner():
 
 
 @pytest.fixture(scope="module")
-def server(learner, image_learner, tmp_path_factory):
-    root = tmp_path_factory.mktemp("served")
-    models = {"leo": root / "leo", "leo_images": root / "leo_images"}
-    checks = ("session",)
-    export(learner, models["leo"], warmup=False, checks=checks)
-    # Bytes and padding are tested on the other model.
-    export(
-        image_learner,
-        models["leo_images"],
-        warmup=False,
-        variants=(),
-        checks=checks,
-    )
-    with EmbeddedServer(models, port=0, rest_port=0) as running:
-        yield running
+def learners(learner, image_learner):
+    return {"leo": learner, "leo_images": image_learner}
 
 
-@pytest.fixture(params=["grpc", "rest"])
-def connect(request, server):
-    """A function that opens a client of a model."""
-    opened = []
-
-    def to(model):
-        port = server.port if request.param == "grpc" else server.rest_port
-        opened.append(Client(f"127.0.0.1:{port}", model, request.param))
-        return opened[-1]
-
-    yield to
-    for one in opened:
-        one.close()
-
-
-@pytest.fixture
-def client(connect):
-    return connect("leo")
+@pytest.fixture(scope="module")
+def variants():
+    # Those that `export` chooses; the images go without.
+    return {"leo": None}
 
 
 def task(ways: int, shots: int, queries: int = 4):

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from metazoo.layers import conv4
 from metazoo.methods.caml.caml_model import CAML
-from metazoo.serving import Client, EmbeddedServer, export
 
 SHAPE = (16, 16, 1)
 
@@ -24,22 +23,6 @@ def learner():
     for variable in made.modulation.variables:
         variable.assign(0.2 * rng.normal(size=variable.shape))
     return made
-
-
-@pytest.fixture(scope="module")
-def server(learner, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served") / "caml"
-    # The conformance suite has the variants and all checks.
-    export(learner, folder, warmup=False, variants=(), checks=("session",))
-    with EmbeddedServer({"caml": folder}, port=0, rest_port=0) as running:
-        yield running
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def client(request, server):
-    port = server.port if request.param == "grpc" else server.rest_port
-    with Client(f"127.0.0.1:{port}", "caml", request.param) as opened:
-        yield opened
 
 
 def task(ways: int, shots: int, queries: int = 4):

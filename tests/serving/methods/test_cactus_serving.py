@@ -12,7 +12,6 @@ from metazoo.layers import conv4
 from metazoo.methods.cactus.cactus_model import CACTUs
 from metazoo.methods.cactus.cactus_protonet import CACTUsProtoNet
 from metazoo.methods.cactus.cactus_representation import Representation
-from metazoo.serving import Client, EmbeddedServer, export
 
 SHAPE = (16, 16, 1)
 
@@ -29,33 +28,6 @@ def learners():
     }
 
 
-@pytest.fixture(scope="module")
-def server(learners, tmp_path_factory):
-    root = tmp_path_factory.mktemp("served")
-    for name, learner in learners.items():
-        # The conformance suite has the variants and all checks.
-        export(
-            learner,
-            root / name,
-            warmup=False,
-            variants=(),
-            checks=("session",),
-        )
-    folders = {name: root / name for name in learners}
-    with EmbeddedServer(folders, port=0, rest_port=0) as running:
-        yield running
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def opened(request, server):
-    port = server.port if request.param == "grpc" else server.rest_port
-
-    def client(name):
-        return Client(f"127.0.0.1:{port}", name, request.param)
-
-    return client
-
-
 def task(ways=3, shots=2, queries=4, seed=0):
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(ways), shots)
@@ -66,11 +38,13 @@ def task(ways=3, shots=2, queries=4, seed=0):
 
 @pytest.mark.parametrize("name", ["maml", "protonet"])
 @pytest.mark.parametrize(("ways", "shots"), [(2, 1), (4, 3)])
-def test_served_learner_equals_the_learner(learners, opened, name, ways, shots):
+def test_served_learner_equals_the_learner(
+    learners, connect, name, ways, shots
+):
     x, y, queries = task(ways, shots)
     expected = learners[name].adapt(x, y)
     answer = expected.predict(queries)
-    with opened(name) as client:
+    with connect(name) as client:
         adapted = client.adapt(x, y)
         for key, value in expected.state.items():
             np.testing.assert_allclose(adapted.state[key], value, atol=1e-4)
@@ -80,13 +54,13 @@ def test_served_learner_equals_the_learner(learners, opened, name, ways, shots):
     np.testing.assert_allclose(found, answer, atol=1e-4)
 
 
-def test_every_task_takes_steps_of_its_own(learners, opened):
+def test_every_task_takes_steps_of_its_own(learners, connect):
     tasks = [task(seed=1), task(seed=2)]
     inputs = {
         "support_x": np.stack([t[0] for t in tasks]),
         "support_y": np.stack([t[1] for t in tasks]),
     }
-    with opened("maml") as client:
+    with connect("maml") as client:
         found = client.call(
             "adapt_steps", **inputs, inner_steps=np.array([0, 5], np.int32)
         )
@@ -103,12 +77,12 @@ def test_every_task_takes_steps_of_its_own(learners, opened):
     )
 
 
-def test_queries_may_be_answered_together(learners, opened):
+def test_queries_may_be_answered_together(learners, connect):
     x, y, queries = task()
     learner = learners["maml"]
     state = learner.adapt(x, y).state
     expected = learner.logits_together(queries[None], state)
-    with opened("maml") as client:
+    with connect("maml") as client:
         found = client.call(
             "predict_transductive", query_x=queries[None], **state
         )
@@ -117,13 +91,13 @@ def test_queries_may_be_answered_together(learners, opened):
     assert np.abs(found["logits"] - alone["logits"])[..., :3].max() > 1e-2
 
 
-def test_state_takes_further_examples(learners, opened):
+def test_state_takes_further_examples(learners, connect):
     x, y, _ = task(shots=3)
     order = np.argsort(np.tile(np.arange(3), 3), kind="stable")
     x, y = x[order], y[order]
     expected = learners["protonet"].adapt(x, y).state
     first = learners["protonet"].adapt(x[:6], y[:6], num_ways=3).state
-    with opened("protonet") as client:
+    with connect("protonet") as client:
         found = client.call(
             "update", support_x=x[None, 6:], support_y=y[None, 6:], **first
         )
@@ -138,10 +112,10 @@ def test_state_takes_further_examples(learners, opened):
     assert np.isnan(bad["prototypes"]).all()
 
 
-def test_vectors_are_served(learners, opened):
+def test_vectors_are_served(learners, connect):
     x, _, _ = task()
     expected = learners["embedding"].embed(x[None])
-    with opened("embedding") as client:
+    with connect("embedding") as client:
         found = client.call("embed", x=x[None])
     np.testing.assert_allclose(found["z"], expected, atol=1e-4)
     np.testing.assert_allclose(
@@ -160,11 +134,11 @@ def test_image_with_a_nan_has_no_vector(learners):
     np.testing.assert_allclose(found["z"][0], learner.embed(two[:1])[0], 1e-5)
 
 
-def test_more_ways_than_trained_for_are_no_answer(learners, opened):
+def test_more_ways_than_trained_for_are_no_answer(learners, connect):
     x, y, queries = task(5, 1)
     with pytest.raises(metazoo.EpisodeError, match="support_y"):
         learners["maml"].adapt(x, y)
-    with opened("maml") as client:
+    with connect("maml") as client:
         found = client.call(
             "adapt_predict",
             support_x=x[None],

@@ -8,7 +8,7 @@ import pytest
 
 import metazoo
 from metazoo.layers import conv4
-from metazoo.serving import Client, EmbeddedServer, export
+from metazoo.serving import Client
 
 SIDE, WAYS = 16, 3
 ALL = (
@@ -29,22 +29,6 @@ def learner():
     backbone = conv4((SIDE, SIDE, 1), filters=8, rescaling=(1 / 255, 0.0))
     # So small that some, but not all, examples open a cluster.
     return metazoo.BANDE(backbone, sigma=2e-4, sigma_unlabeled=1e-4)
-
-
-@pytest.fixture(scope="module")
-def server(learner, tmp_path_factory):
-    base = tmp_path_factory.mktemp("served") / "bande"
-    # Other tests have the variants and all checks.
-    export(learner, base, warmup=False, variants=(), checks=("session",))
-    with EmbeddedServer({"bande": base}, port=0, rest_port=0) as running:
-        yield running
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def client(request, server):
-    port = server.port if request.param == "grpc" else server.rest_port
-    with Client(f"127.0.0.1:{port}", "bande", request.param) as opened:
-        yield opened
 
 
 def images(count, seed, tasks=2):
@@ -165,13 +149,13 @@ def test_embeddings_adapt_as_their_images_do(learner, client):
 
 
 def test_stored_state_predicts_later_there_and_here(
-    learner, client, server, tmp_path
+    learner, client, address, tmp_path
 ):
     inputs, query_x = semi(), images(6, 3)
     state = client.call("adapt_semi", **inputs)
     path = client.adapted(state, single=False).save(tmp_path / "state.npz")
     wanted = expected(learner, inputs).predict(query_x)
-    with Client(f"127.0.0.1:{server.port}", "bande") as later:
+    with Client(address["grpc"], "bande") as later:
         found = later.load_adapted(path).predict(query_x)
     np.testing.assert_allclose(found, wanted, atol=1e-4)
     stored = dict(np.load(path, allow_pickle=False))

@@ -10,7 +10,7 @@ from metazoo.cli import main
 from metazoo.data import load_phrases
 from metazoo.errors import EpisodeError
 from metazoo.methods.ataml.ataml_recipe import ATAMLRecipe
-from metazoo.serving import Client, EmbeddedServer, export
+from metazoo.serving import Client
 
 X = ["rain and wind", "the storm", "a song", "my piano", "bank, loan"]
 Y = [0, 0, 1, 1, 2]
@@ -21,28 +21,6 @@ QUERIES = ["SNOW!", "guitar melody nobody knows", "?!"]
 def learner():
     keras.utils.set_random_seed(0)
     return ATAMLRecipe().tiny().learner_for(load_phrases("train"))
-
-
-@pytest.fixture(scope="module")
-def server(learner, tmp_path_factory):
-    base = tmp_path_factory.mktemp("served") / "ataml"
-    # The conformance suite has the variants and all checks.
-    export(learner, base, warmup=False, variants=(), checks=("session",))
-    with EmbeddedServer({"ataml": base}, port=0, rest_port=0) as running:
-        yield running
-
-
-def address(server, transport):
-    port = server.port if transport == "grpc" else server.rest_port
-    return f"127.0.0.1:{port}"
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def client(request, server):
-    with Client(
-        address(server, request.param), "ataml", request.param
-    ) as opened:
-        yield opened
 
 
 def test_served_texts_are_answered_as_by_the_learner(learner, client):
@@ -87,9 +65,9 @@ def test_client_refuses_what_is_no_text(client):
             client.adapt(bad, Y)
 
 
-def test_server_spoils_the_task_of_a_faulty_text_alone(learner, server):
+def test_server_spoils_the_task_of_a_faulty_text_alone(learner, address):
     # As another client may send it.
-    with Client(address(server, "grpc"), "ataml") as client:
+    with Client(address["grpc"], "ataml") as client:
         both = np.array([X, [b"\xff", *X[1:]]], object)
         found = client.call(
             "adapt_predict",
@@ -113,7 +91,7 @@ def files(tmp_path_factory):
     return root
 
 
-def test_command_line_learns_from_texts(learner, server, files, capsys):
+def test_command_line_learns_from_texts(learner, address, files, capsys):
     preset = learner.save_to_preset(files / "preset", dataset="phrases")
     task = ["--support", str(files / "support")]
     task += ["--queries", str(files / "unknown.txt")]
@@ -122,7 +100,7 @@ def test_command_line_learns_from_texts(learner, server, files, capsys):
     assert main([*local, "--output", str(state)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith(f"{files / 'unknown.txt'}:1,1,")
-    served = ["--server", address(server, "grpc"), "--model", "ataml", "--csv"]
+    served = ["--server", address["grpc"], "--model", "ataml", "--csv"]
     assert main(["predict", *task, *served]) == 0
     once = capsys.readouterr().out.splitlines()
     assert [row.split(",")[:4] for row in once] == [
@@ -133,12 +111,12 @@ def test_command_line_learns_from_texts(learner, server, files, capsys):
     assert capsys.readouterr().out.splitlines() == once
 
 
-def test_command_line_tells_of_bad_texts(server, files, capsys):
+def test_command_line_tells_of_bad_texts(address, files, capsys):
     bad = files / "bad.txt"
     bad.write_bytes(b"fine\n\xff\xfe\n")
     command = ["predict", "--support", str(files / "support")]
     command += ["--queries", str(bad)]
-    command += ["--server", address(server, "grpc"), "--model", "ataml"]
+    command += ["--server", address["grpc"], "--model", "ataml"]
     assert main(command) != 0
     assert "line 2 is not valid UTF-8" in capsys.readouterr().err
     bad.write_text("\n")

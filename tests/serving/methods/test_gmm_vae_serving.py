@@ -9,7 +9,6 @@ import pytest
 from metazoo.layers import Binarize, MaskedConv2D
 from metazoo.methods.gmm_vae import gmm_vae_networks as networks
 from metazoo.methods.gmm_vae.gmm_vae_model import GMMVAE
-from metazoo.serving import Client, EmbeddedServer, export
 
 SHAPE = (8, 8, 1)
 CLASSES, LATENT = 6, 4
@@ -37,22 +36,6 @@ def learner():
     rng = np.random.default_rng(0)
     made.base_mean.assign(0.3 * rng.standard_normal((CLASSES, LATENT)))
     return made
-
-
-@pytest.fixture(scope="module")
-def server(learner, tmp_path_factory):
-    base = tmp_path_factory.mktemp("served") / "gmm_vae"
-    # The conformance suite has the variants and all checks.
-    export(learner, base, warmup=False, variants=(), checks=("session",))
-    with EmbeddedServer({"gmm_vae": base}, port=0, rest_port=0) as running:
-        yield running
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def client(request, server):
-    port = server.port if request.param == "grpc" else server.rest_port
-    with Client(f"127.0.0.1:{port}", "gmm_vae", request.param) as opened:
-        yield opened
 
 
 def images(*leading):

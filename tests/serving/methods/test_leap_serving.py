@@ -9,7 +9,6 @@ import pytest
 import metazoo
 from metazoo.methods.leap.leap_model import Leap
 from metazoo.methods.leap.leap_network import leap_network
-from metazoo.serving import Client, EmbeddedServer, export
 
 SIZE = 16
 
@@ -28,25 +27,8 @@ def learner():
 
 
 @pytest.fixture(scope="module")
-def server(learner, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served") / "leap"
-    # The conformance suite has more variants, and all checks.
-    export(
-        learner,
-        folder,
-        warmup=False,
-        variants=("adapt_padded",),
-        checks=("session",),
-    )
-    with EmbeddedServer({"leap": folder}, port=0, rest_port=0) as running:
-        yield running
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def client(request, server):
-    port = server.port if request.param == "grpc" else server.rest_port
-    with Client(f"127.0.0.1:{port}", "leap", request.param) as opened:
-        yield opened
+def variants():
+    return {"leap": ("adapt_padded",)}
 
 
 def task(ways=3, shots=2, seed=0):

@@ -11,7 +11,6 @@ from metazoo.errors import EpisodeError
 from metazoo.layers import conv4
 from metazoo.methods.taeml.taeml_ensemble import normalised
 from metazoo.methods.taeml.taeml_model import TAEML
-from metazoo.serving import Client, EmbeddedServer, export
 
 SHAPE = (16, 16, 1)
 WAYS = 3
@@ -32,38 +31,6 @@ def make(**options):
 @pytest.fixture(scope="module")
 def learners():
     return {"taeml": make(), "flat": make(form="flat", num_ways=WAYS)}
-
-
-@pytest.fixture(scope="module")
-def server(learners, tmp_path_factory):
-    root = tmp_path_factory.mktemp("served")
-    for name, learner in learners.items():
-        # The conformance suite has the variants and all checks.
-        export(
-            learner,
-            root / name,
-            warmup=False,
-            variants=(),
-            checks=("session",),
-        )
-    folders = {name: root / name for name in learners}
-    with EmbeddedServer(folders, port=0, rest_port=0) as running:
-        yield running
-
-
-@pytest.fixture(params=["grpc", "rest"])
-def connect(request, server):
-    port = server.port if request.param == "grpc" else server.rest_port
-    opened = []
-
-    def client(name="taeml"):
-        made = Client(f"127.0.0.1:{port}", name, request.param)
-        opened.append(made)
-        return made
-
-    yield client
-    for one in opened:
-        one.close()
 
 
 def task(ways=WAYS, shots=2, queries=4):
