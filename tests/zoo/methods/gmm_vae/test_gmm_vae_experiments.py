@@ -176,7 +176,11 @@ def test_first_cells_run(name, tmp_path):
                 "accuracy_both",
                 "base_classes",
             },
-            "generation": {"accuracy_drawn", "accuracy_real"},
+            "generation": {
+                "accuracy_drawn",
+                "accuracy_expected",
+                "accuracy_real",
+            },
         }[name]
     )
     if name == "generation":

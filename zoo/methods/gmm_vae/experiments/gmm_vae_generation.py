@@ -38,7 +38,8 @@ def measure(
     """Whether a prototypical network takes drawn images for their class.
 
     It has five real images of each class, none of them the support; what it
-    says of further real images is the most that can be hoped for.
+    says of further real images is the most that can be hoped for. Images
+    as expected, before their pixels are drawn, are judged too.
     """
     from metazoo.data import EpisodeSampler
 
@@ -51,7 +52,7 @@ def measure(
         num_queries=5 + _SAMPLES,
         seed=TEST_SEED + seed,
     ).tasks(0, episodes)
-    drawn = draw_classes(
+    drawn, expected = draw_classes(
         learner, task.support_x.numpy(), task.support_y.numpy(), seed
     )
     real = task.query_x.numpy().reshape(episodes, _WAYS, -1, *data.image_shape)
@@ -61,7 +62,11 @@ def measure(
         Measurement.of(
             f"accuracy_{name}", _judged(network, known, images), data
         )
-        for name, images in (("drawn", drawn), ("real", others))
+        for name, images in (
+            ("drawn", drawn),
+            ("expected", expected),
+            ("real", others),
+        )
     ]
 
 
@@ -71,7 +76,7 @@ def draw_classes(
     support_y: np.ndarray,
     seed: int,
     num_samples: int = _SAMPLES,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Adapts, and draws images of every class.
 
     Args:
@@ -82,19 +87,35 @@ def draw_classes(
         num_samples: images of each class.
 
     Returns:
-        Raw pixels [tasks, classes, samples, height, width, 1].
+        Raw pixels [tasks, classes, samples, height, width, 1]: drawn, and as
+        expected before the draw of each pixel.
     """
     state = learner.adapt(support_x, support_y).state
-    ways = state["shots"].shape[1]
-    return np.stack(
-        [
-            learner.generate(state, label, num_samples, (seed, 1000 * label))[
-                "images"
-            ]
-            for label in range(ways)
-        ],
-        axis=1,
+    found = [
+        learner.generate(state, label, num_samples, (seed, 1000 * label))
+        for label in range(state["shots"].shape[1])
+    ]
+    drawn, ink = (
+        np.stack([one[name] for one in found], axis=1)
+        for name in ("images", "ink_probability")
     )
+    return drawn, _as_pixels(ink)
+
+
+def _as_pixels(ink: np.ndarray) -> np.ndarray:
+    """Raw pixels: 0 is ink, 255 is paper."""
+    return (255.0 * (1.0 - ink)).astype(np.float32)
+
+
+def _to_show(learner: Any, drawn: np.ndarray, expected: np.ndarray) -> Any:
+    """What a picture shows, and a word on it.
+
+    Where pixels are drawn apart from one another, the draw is noise on what
+    the code says.
+    """
+    if learner.pixels is None:
+        return expected, "the ink expected at each pixel"
+    return drawn, "pixel by pixel"
 
 
 def _judged(network: Any, known: np.ndarray, images: np.ndarray) -> np.ndarray:
@@ -168,13 +189,14 @@ def _draw_new(
     shown = spread_examples(data, 8, num_shots)
     labels = np.repeat(np.arange(len(shown)), num_shots)
     support_x = shown.reshape(-1, *data.image_shape).astype(np.float32)
-    drawn = draw_classes(learner, support_x[None], labels[None], 0, 8)[0]
+    both = draw_classes(learner, support_x[None], labels[None], 0, 8)
+    images, how = _to_show(learner, *both)
     each = "one drawing" if num_shots == 1 else f"{num_shots} drawings"
     return plot_samples(
         shown,
-        drawn,
+        images[0],
         "Characters it has not seen before",
-        f"from {each} of each; no weight is changed",
+        f"from {each} of each, no weight is changed; {how}",
     )
 
 
@@ -200,10 +222,12 @@ def spread_examples(
 def _draw_imagined(bench: Bench, learner: Any) -> Figure:
     from metazoo.plots import plot_samples
 
-    drawn = learner.imagine(8, 10, (0, 7))["images"][0]
+    found = learner.imagine(8, 10, (0, 7))
+    expected = _as_pixels(found["ink_probability"])
+    images, how = _to_show(learner, found["images"], expected)
     return plot_samples(
-        drawn[:, :0],
-        drawn,
+        images[0][:, :0],
+        images[0],
         "Characters it made up",
-        "each row is one class, drawn from the prior of classes",
+        f"each row is one class, drawn from the prior of classes; {how}",
     )
