@@ -46,11 +46,14 @@ def unlabelled(dataset: ClassDataset) -> ClassDataset:
 
     Returns:
         The same examples as one class named "unlabelled", in the order of
-        `unlabelled_order`: neither names nor places tell of classes.
+        `unlabelled_order`: neither names nor places tell of classes. What
+        has no classes any more comes back as it is.
 
     Raises:
         DataError: the examples are texts.
     """
+    if is_unlabelled(dataset):
+        return dataset
     return ClassDataset(
         images=dataset.images[unlabelled_order(dataset)],
         class_offsets=np.array([0, dataset.num_examples], np.int64),

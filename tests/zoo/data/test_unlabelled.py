@@ -36,6 +36,7 @@ def test_no_class_is_left(images):
     found = unlabelled(data)
     assert found.num_classes == 1 and is_unlabelled(found)
     assert not is_unlabelled(data) and found.name == "squares"
+    assert unlabelled(found) is found
     np.testing.assert_array_equal(
         found.images, data.images[unlabelled_order(data)]
     )

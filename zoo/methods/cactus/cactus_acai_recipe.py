@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.errors import RecipeError
 from metazoo.recipes.episodic import EpisodicRecipe, require_counts
+from metazoo.recipes.unlabelled import UnlabelledTraining
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ACAIRecipe(EpisodicRecipe):
+class ACAIRecipe(UnlabelledTraining, EpisodicRecipe):
     """An autoencoder of unlabelled images.
 
     `num_ways`, `num_shots` and `num_queries` are of validation episodes
@@ -75,20 +76,6 @@ class ACAIRecipe(EpisodicRecipe):
         )
         return ACAI(**nets, warmup_steps=self.warmup_steps, name="acai")
 
-    def load_dataset(
-        self, data_dir: str | None, split: str | None = None
-    ) -> ClassDataset:
-        """Reads a split; the training one without its classes.
-
-        Args:
-            data_dir: folder of the data set, or None if it needs none.
-            split: a split; by default the training one.
-        """
-        from metazoo.data.unlabelled import unlabelled
-
-        data = super().load_dataset(data_dir, split)
-        return unlabelled(data) if split in (None, self.split) else data
-
     def training_source(self, data: ClassDataset) -> Any:
         """Batches of images.
 
@@ -96,10 +83,10 @@ class ACAIRecipe(EpisodicRecipe):
             data: the training images.
         """
         from metazoo.data import LabelledSampler
-        from metazoo.data.unlabelled import is_unlabelled, unlabelled
+        from metazoo.data.unlabelled import unlabelled
 
         return LabelledSampler(
-            data if is_unlabelled(data) else unlabelled(data),
+            unlabelled(data),
             num_examples=self.num_examples,
             seed=self.seed,
         )

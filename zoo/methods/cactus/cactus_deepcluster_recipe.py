@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.recipes.computed import ComputedRecipe, Report
 from metazoo.recipes.episodic import require_choice, require_counts
+from metazoo.recipes.unlabelled import UnlabelledTraining
 
 if TYPE_CHECKING:
     import keras
 
-    from metazoo.data import ClassDataset
     from metazoo.methods.cactus.cactus_representation import Representation
 
 
 @dataclass(frozen=True)
-class DeepClusterRecipe(ComputedRecipe):
+class DeepClusterRecipe(UnlabelledTraining, ComputedRecipe):
     """A network that learns to tell apart the clusters of its own features.
 
     Each round groups whitened features of all images, and then classifies
@@ -92,20 +92,6 @@ class DeepClusterRecipe(ComputedRecipe):
         )
 
         return Representation(self.build_backbone(example_shape))
-
-    def load_dataset(
-        self, data_dir: str | None, split: str | None = None
-    ) -> ClassDataset:
-        """Reads a split; the training one without its classes.
-
-        Args:
-            data_dir: folder of the data set, or None if it needs none.
-            split: a split; by default the training one.
-        """
-        from metazoo.data.unlabelled import unlabelled
-
-        data = super().load_dataset(data_dir, split)
-        return unlabelled(data) if split in (None, self.split) else data
 
     def compute(
         self, folder: Path, data_dir: str | None, report: Report

@@ -17,6 +17,7 @@ from metazoo.recipes.episodic import (
     require_choice,
     require_counts,
 )
+from metazoo.recipes.unlabelled import UnlabelledTraining
 
 if TYPE_CHECKING:
     from metazoo.data import ClassDataset
@@ -28,7 +29,7 @@ _PARTS = "parts"
 
 
 @dataclass(frozen=True)
-class PartitionRecipe(ComputedRecipe):
+class PartitionRecipe(UnlabelledTraining, ComputedRecipe):
     """Labellings of unlabelled images. Fields of training are not used.
 
     Attributes:
@@ -98,18 +99,10 @@ class PartitionRecipe(ComputedRecipe):
         """
         return self.replace(representation_preset=presets[STAGE])
 
-    def load_dataset(
-        self, data_dir: str | None, split: str | None = None
-    ) -> ClassDataset:
-        """Reads a split without its classes.
-
-        Args:
-            data_dir: folder of the data set, or None if it needs none.
-            split: a split; by default the training one.
-        """
-        from metazoo.data.unlabelled import unlabelled
-
-        return unlabelled(super().load_dataset(data_dir, split))
+    @property
+    def hides_classes(self) -> bool:
+        """Vectors of a file lie in the order of the reader."""
+        return self.embeddings_file is None
 
     def compute(
         self, folder: Path, data_dir: str | None, report: Report
@@ -123,9 +116,8 @@ class PartitionRecipe(ComputedRecipe):
         """
         from metazoo.trainers.recipe_run import PRESET_NAME
 
-        found = self.partitions_of(
-            super().load_dataset(data_dir), folder / _PARTS, report
-        )
+        data = self.load_dataset(data_dir)
+        found = self.partitions_of(data, folder / _PARTS, report)
         made = folder / f".{PRESET_NAME}.tmp-{uuid.uuid4().hex}"
         made.mkdir()
         found.save(made)

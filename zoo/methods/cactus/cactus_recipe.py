@@ -21,6 +21,7 @@ from metazoo.recipes.episodic import (
     require_choice,
     require_counts,
 )
+from metazoo.recipes.unlabelled import UnlabelledTraining
 
 if TYPE_CHECKING:
     import keras
@@ -34,7 +35,9 @@ LEARNERS = ("maml", "protonet")
 
 
 @dataclass(frozen=True)
-class CACTUsRecipe(DescentSettings, Conv4Settings, EpisodicRecipe):
+class CACTUsRecipe(
+    UnlabelledTraining, DescentSettings, Conv4Settings, EpisodicRecipe
+):
     """Hyper-parameters of CACTUs: embedding, then partitions, then tasks.
 
     Attributes:
@@ -135,20 +138,10 @@ class CACTUsRecipe(DescentSettings, Conv4Settings, EpisodicRecipe):
         shared = {name: getattr(self, name) for name in names}
         return self.representation.replace(**shared)
 
-    def load_dataset(
-        self, data_dir: str | None, split: str | None = None
-    ) -> ClassDataset:
-        """Reads a split; the training one without its classes.
-
-        Args:
-            data_dir: folder of the data set, or None if it needs none.
-            split: a split; by default the training one.
-        """
-        from metazoo.data.unlabelled import unlabelled
-
-        data = super().load_dataset(data_dir, split)
-        training = split in (None, self.split)
-        return unlabelled(data) if training and self.kind != ORACLE else data
+    @property
+    def hides_classes(self) -> bool:
+        """The oracle is told of them."""
+        return self.kind != ORACLE
 
     def training_source(self, data: ClassDataset) -> Any:
         """Tasks of clusters; of classes for the oracle.
@@ -158,7 +151,7 @@ class CACTUsRecipe(DescentSettings, Conv4Settings, EpisodicRecipe):
         """
         if self.kind == ORACLE:
             return super().training_source(data)
-        from metazoo.data.unlabelled import is_unlabelled, unlabelled
+        from metazoo.data.unlabelled import unlabelled
         from metazoo.methods.cactus.cactus_partitions import load_partitions
         from metazoo.methods.cactus.cactus_sampler import PartitionSampler
 
@@ -167,7 +160,7 @@ class CACTUsRecipe(DescentSettings, Conv4Settings, EpisodicRecipe):
         else:
             partitions = load_partitions(self.partitions_preset)
         return PartitionSampler(
-            data if is_unlabelled(data) else unlabelled(data),
+            unlabelled(data),
             partitions,
             num_ways=self.num_ways,
             num_shots=self.fixed_shots,

@@ -57,7 +57,7 @@ def make_partitions(
         parts: folder that keeps finished partitions, or None.
         report: takes lines of progress.
     """
-    images = data if is_unlabelled(data) else unlabelled(data)
+    images = unlabelled(data)
     if recipe.kind == "random":
         z, make = None, _random_maker(recipe, images.num_examples)
     else:
