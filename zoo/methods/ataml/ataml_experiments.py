@@ -206,7 +206,7 @@ def pictures_of(dataset: str, scale: Scale) -> list[Picture]:
         recipe = recipe_of(base, {}, scale, seed)
         pictures.append(
             Picture(
-                f"ataml_{dataset}_{shots}shot_attention",
+                f"attention_{shots}shot",
                 f"words that the attention of a {shots}-shot task of "
                 f"{dataset} looks at",
                 partial(_draw, recipe),

@@ -135,8 +135,8 @@ def test_tiny_experiment_measures_and_draws(tmp_path):
     assert len(found["claims"]) == 2
     pictures = sorted(path.name for path in tmp_path.glob("*.png"))
     assert pictures == [
-        "ataml_huffpost_1shot_attention.png",
-        "ataml_huffpost_5shot_attention.png",
+        "attention_1shot.png",
+        "attention_5shot.png",
     ]
 
 
