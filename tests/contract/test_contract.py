@@ -1,7 +1,8 @@
 """Conformance suite: what every episodic method must do.
 
-Each test runs for every registered episodic method; `CHECKS` declares them,
-and the last test counts them, so that nothing is skipped silently.
+Each test runs for every registered episodic method and for further models
+that ship; `CHECKS` declares them, and the last test counts them, so that
+nothing is skipped silently.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import tensorflow as tf
 
 import metazoo
 from metazoo.data.episode import Episode
+from metazoo.registry import methods
 from metazoo.serving import export
 
 sys.path.insert(0, str(Path(__file__).parent))
 import fresh_process
 from subjects import (
     EPISODIC,
+    EXEMPT,
     data_of,
     episode,
     sampler,
@@ -417,6 +420,18 @@ def test_golden_outputs_match(method, tmp_path):
             golden["probabilities"],
             atol=1e-3,
         )
+
+
+def test_every_model_is_a_case_or_exempt(learners):
+    built = {type(learner).__name__ for learner in learners.values()}
+    models = {
+        name
+        for spec in methods().values()
+        if spec.contract == "episodic"
+        for name in spec.models
+    }
+    assert built | set(EXEMPT) == models
+    assert not built & set(EXEMPT)
 
 
 def test_suite_runs_every_declared_check():
