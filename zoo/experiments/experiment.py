@@ -9,7 +9,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from metazoo.errors import MetazooError
 from metazoo.presets.format import PRESET_NAME
@@ -75,6 +75,22 @@ class Scale:
             raise MetazooError(
                 f"episodes must be 2 or more; got {self.episodes}."
             )
+
+    @classmethod
+    def of(cls, scale: Scale) -> Self:
+        """A scale that says what this class does.
+
+        Args:
+            scale: how much to do.
+
+        Raises:
+            MetazooError: it is of another class.
+        """
+        if isinstance(scale, cls):
+            return scale
+        raise MetazooError(
+            f"scale: got a {type(scale).__name__}, expected a {cls.__name__}."
+        )
 
     def with_changes(self, **changes: Any) -> Scale:
         """Adds recipe fields to change; later ones win.

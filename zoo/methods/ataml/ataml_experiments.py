@@ -158,7 +158,7 @@ def base_of(dataset: str, shots: int, scale: Scale) -> ATAMLRecipe:
         shots: support texts of each class.
         scale: how much to do.
     """
-    prefix = scale.prefix if isinstance(scale, ATAMLScale) else ""
+    prefix = ATAMLScale.of(scale).prefix
     return RECIPES[f"{prefix}{dataset}_5way_{shots}shot"]
 
 

@@ -59,7 +59,7 @@ def omniglot_cells(scale: Scale) -> list[Cell]:
     Args:
         scale: how much to do.
     """
-    costed = _costed(scale)
+    costed = CACTUsScale.of(scale)
     return cells(costed.plan or _OMNIGLOT, costed)
 
 
@@ -69,14 +69,8 @@ def mini_imagenet_cells(scale: Scale) -> list[Cell]:
     Args:
         scale: how much to do.
     """
-    costed = _costed(scale)
+    costed = CACTUsScale.of(scale)
     return cells(costed.plan or _MINI, costed)
-
-
-def _costed(scale: Scale) -> CACTUsScale:
-    if isinstance(scale, CACTUsScale):
-        return scale
-    return CACTUsScale(scale.seeds, scale.episodes, scale.changes)
 
 
 def _row(learner: str, source: str, shots: int = 1) -> dict[str, Any]:

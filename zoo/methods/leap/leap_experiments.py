@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from metazoo.errors import MetazooError
 from metazoo.experiments import (
     Cell,
     Claim,
@@ -137,22 +136,6 @@ HUNDRED_SCALES = {
 }
 
 
-def own_scale(scale: Scale) -> LeapScale:
-    """A scale of these experiments.
-
-    Args:
-        scale: how much to do.
-
-    Raises:
-        MetazooError: it does not say which rows there are.
-    """
-    if isinstance(scale, LeapScale):
-        return scale
-    raise MetazooError(
-        f"scale: got a {type(scale).__name__}, expected a LeapScale."
-    )
-
-
 def rows_of(scale: LeapScale) -> Iterator[tuple[str, int]]:
     """Names of rows with their number of alphabets, in the order to do.
 
@@ -177,7 +160,7 @@ def recipe_of(name: str, number: int, scale: Scale, seed: int) -> LeapRecipe:
     """
     changes = {**ROWS, **LAST_ROWS}.get(name, {})
     # The row comes last: a short horizon is what it is about.
-    base = own_scale(scale).base.replace(**scale.changes)
+    base = LeapScale.of(scale).base.replace(**scale.changes)
     return base.replace(
         **changes,
         seed=seed,
@@ -248,7 +231,7 @@ def cells(scale: Scale) -> list[Cell]:
         scale: how much to do.
     """
     found = []
-    for name, number in rows_of(own_scale(scale)):
+    for name, number in rows_of(LeapScale.of(scale)):
         for seed in scale.seeds:
             training = training_of(name, number, scale, seed)
             recipe = recipe_of(name, number, scale, seed)
@@ -276,8 +259,8 @@ def draw_curves(scale: Scale, bench: Bench, learner: Any) -> Figure:
 
     from metazoo.methods.leap.leap_picture import plot_training_curves
 
-    most = own_scale(scale).alphabets[-1]
-    rows = [(row, most) for row in own_scale(scale).rows]
+    most = LeapScale.of(scale).alphabets[-1]
+    rows = [(row, most) for row in LeapScale.of(scale).rows]
     curves = {}
     for name, number in [(NONE, 0), *rows]:
         found = []
