@@ -53,10 +53,11 @@ def test_steps_of_each_task_are_its_own(learner, client):
     }
     found = client.call("adapt_steps", **wire)
     for task, (steps, size) in enumerate([(0, 0.1), (3, 0.2)]):
-        state = learner.adapt_steps(X, Y, steps, size).state
-        for name, value in state.items():
+        adapted, report = learner.adapt_steps(X, Y, steps, size)
+        for name, value in (adapted.state | report).items():
             np.testing.assert_allclose(found[name][task], value[0], atol=1e-5)
     assert np.isnan(found["head_kernel"][2]).all()
+    assert np.isnan(found["support_loss"][2])
 
 
 def test_client_refuses_what_is_no_text(client):

@@ -89,6 +89,8 @@ class ATAML(AdaptSteps):
     skips_bad_updates = True
     predictions: ClassVar[tuple[str, ...]] = (*PREDICTIONS, "attention")
     wire_docs = {
+        "support_loss": "loss of the support set after the steps; float32 "
+        "[tasks], NaN in a faulty task",
         "attention": "share of each word of a query, in its order, zeros "
         "after the last; [tasks, query, max_words]; NaN in a faulty task",
     }
@@ -245,6 +247,15 @@ class ATAML(AdaptSteps):
     def inner_loss(self, support: Support) -> LossFn:
         """The support loss, summed over tasks, as a function of weights.
 
+        Args:
+            support: the support set.
+        """
+        losses = self.support_losses(support)
+        return lambda weights: tf.reduce_sum(losses(weights))
+
+    def support_losses(self, support: Support) -> LossFn:
+        """The support loss of each task, as a function of weights.
+
         What no task adapts is computed here, once.
 
         Args:
@@ -254,14 +265,14 @@ class ATAML(AdaptSteps):
         if self.options.adapts == "task":
             states = self.encoder.states(support.ids, None, support.seed)
 
-        def loss(weights: Weights) -> tf.Tensor:
+        def losses(weights: Weights) -> tf.Tensor:
             logits, _ = self.scores(
                 support.ids, weights, support.class_mask, support.seed, states
             )
-            losses = self.text_losses(support.targets, logits, support)
-            return tf.reduce_sum(mean_over_texts(losses, support.real))
+            found = self.text_losses(support.targets, logits, support)
+            return mean_over_texts(found, support.real)
 
-        return loss
+        return losses
 
     def text_losses(
         self, targets: tf.Tensor, logits: tf.Tensor, support: Support
@@ -313,25 +324,40 @@ class ATAML(AdaptSteps):
         support_y: tf.Tensor,
         support_mask: tf.Tensor,
         num_ways: Any,
-        num_steps: Any = None,
-        step_size: Any = None,
     ) -> dict[str, tf.Tensor]:
-        """Gradient descent on the support loss; see `EpisodicLearner`.
+        """Gradient descent on the support loss; see `EpisodicLearner`."""
+        found = self.stepped_state(
+            support_x,
+            support_y,
+            support_mask,
+            num_ways,
+            self.options.predict_steps,
+            self.options.inner_learning_rate,
+        )
+        del found["support_loss"]
+        return found
 
-        `num_steps` and `step_size` replace the learner's own, for all tasks
-        or as [tasks].
-        """
+    def stepped_state(
+        self,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        support_mask: tf.Tensor,
+        num_ways: Any,
+        num_steps: Any,
+        step_size: Any,
+    ) -> dict[str, tf.Tensor]:
+        """As `AdaptSteps.stepped_state`."""
         support = self.support_of(support_x, support_y, support_mask, num_ways)
+        losses = self.support_losses(support)
         weights = descend(
-            self.inner_loss(support),
+            lambda weights: tf.reduce_sum(losses(weights)),
             self.initial_weights(tf.shape(support.ids)[0], num_ways),
-            self.options.predict_steps if num_steps is None else num_steps,
-            self.options.inner_learning_rate
-            if step_size is None
-            else step_size,
+            num_steps,
+            step_size,
         )
         state = dict(zip(self.fast_names, weights, strict=True))
         state["class_mask"] = support.class_mask
+        state["support_loss"] = losses(weights)
         return {k: tf.cast(v, tf.float32) for k, v in state.items()}
 
     def logits_from_state(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from metazoo.contracts.adapted import AdaptedModel
@@ -12,8 +13,8 @@ from metazoo.learners.text import TextLearner
 from metazoo.wire import setting
 
 
-def _adapted(learner: Any, *support: Any, **settings: Any) -> Any:
-    return learner.adapt_state(*support, **settings)
+def _stepped(learner: Any, *support: Any, **settings: Any) -> Any:
+    return learner.stepped_state(*support, **settings)
 
 
 class AdaptSteps(TextLearner):
@@ -22,7 +23,7 @@ class AdaptSteps(TextLearner):
     support_verbs = (
         SupportVerb(
             "adapt_steps",
-            _adapted,
+            _stepped,
             (
                 setting.steps("num_steps"),
                 setting.Setting(
@@ -34,8 +35,30 @@ class AdaptSteps(TextLearner):
             ),
             "As adapt, with the given number of steps and step size of each "
             "task.",
+            reports=("support_loss",),
         ),
     )
+
+    def stepped_state(
+        self,
+        support_x: tf.Tensor,
+        support_y: tf.Tensor,
+        support_mask: tf.Tensor,
+        num_ways: Any,
+        num_steps: Any,
+        step_size: Any,
+    ) -> dict[str, tf.Tensor]:
+        """As `adapt_state`, with `support_loss` float32 [tasks] besides.
+
+        Args:
+            support_x: texts or word numbers.
+            support_y: int64 [tasks, support].
+            support_mask: bool [tasks, support].
+            num_ways: number of columns.
+            num_steps: an integer or int32 [tasks].
+            step_size: a number or float32 [tasks].
+        """
+        raise NotImplementedError
 
     def adapt_steps(
         self,
@@ -44,7 +67,7 @@ class AdaptSteps(TextLearner):
         num_steps: Any,
         step_size: Any,
         num_ways: int | None = None,
-    ) -> AdaptedModel:
+    ) -> tuple[AdaptedModel, dict[str, np.ndarray]]:
         """As `adapt`, with other steps than the learner's own.
 
         Args:
@@ -56,7 +79,8 @@ class AdaptSteps(TextLearner):
                 one.
 
         Returns:
-            The adapted model.
+            The adapted model, and `support_loss` float32 [tasks]: that of
+            the support set after the steps.
 
         Raises:
             EpisodeError: an argument is malformed.
@@ -68,4 +92,4 @@ class AdaptSteps(TextLearner):
             num_ways,
             num_steps=num_steps,
             step_size=step_size,
-        )[0]
+        )

@@ -45,9 +45,26 @@ def episode(tasks=2, shots=2, seed=0) -> Episode:
     )
 
 
-def state_of(learner, task, **options):
-    return learner.adapt_state(
-        task.support_x, task.support_y, task.support_mask, WAYS, **options
+def steps_of(learner, *support, **changes):
+    """The state after other steps than the learner's own."""
+    own = learner.options
+    steps = {
+        "num_steps": own.predict_steps,
+        "step_size": own.inner_learning_rate,
+    }
+    state = learner.stepped_state(*support, **{**steps, **changes})
+    del state["support_loss"]
+    return state
+
+
+def state_of(learner, task, **changes):
+    return steps_of(
+        learner,
+        task.support_x,
+        task.support_y,
+        task.support_mask,
+        WAYS,
+        **changes,
     )
 
 
@@ -251,7 +268,8 @@ def test_one_step_equals_the_gradient_by_hand():
         getattr(learner, name).numpy().astype(np.float64)
         for name in ("attention_vector", "head_kernel", "head_bias")
     )
-    state = learner.adapt_state(
+    state = steps_of(
+        learner,
         tf.constant([["w0 w1"]]),
         tf.constant([[1]], tf.int64),
         tf.constant([[True]]),
@@ -263,7 +281,8 @@ def test_one_step_equals_the_gradient_by_hand():
     # Class 0 has no example and is left out: its logit is masked.
     error = np.array([0.0, 0.0])
     np.testing.assert_allclose(state["head_bias"][0], b - error, atol=1e-6)
-    both = learner.adapt_state(
+    both = steps_of(
+        learner,
         tf.constant([["w0 w1", "w0"]]),
         tf.constant([[1, 0]], tf.int64),
         tf.constant([[True, True]]),
@@ -299,9 +318,15 @@ def test_every_task_takes_its_own_number_of_steps():
 def test_adapt_steps_is_checked_and_repeats_adapt():
     learner = build(predict_steps=3, inner_learning_rate=0.4)
     x, y = ["w1 w2", "w3", "w4 w5"], [0, 1, 2]
-    found = learner.adapt_steps(x, y, 3, 0.4).state
+    found, report = learner.adapt_steps(x, y, 3, 0.4)
     for name, value in learner.adapt(x, y).state.items():
-        np.testing.assert_allclose(found[name], value, atol=1e-6)
+        np.testing.assert_allclose(found.state[name], value, atol=1e-6)
+    shares = found.predict(x)[np.arange(3), y]
+    np.testing.assert_allclose(
+        report["support_loss"], [-np.log(shares).mean()], rtol=1e-4
+    )
+    _, before = learner.adapt_steps(x, y, 0, 0.4)
+    assert report["support_loss"] < before["support_loss"]
     for steps, size, name in (
         (-1, 0.1, "num_steps"),
         (1001, 0.1, "num_steps"),
