@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 DATASETS = (
     "glyphs, omniglot, mini_imagenet, subspace, embeddings:FOLDER, cifar10, "
     "npz:PATH (images [class, example, height, width(, channels)] uint8, "
-    "0 = ink), folder:PATH or tfds:NAME; of texts: phrases, clinc150, "
+    "0 = ink), folder:PATH, mixture:NAME,NAME (episodes stay within one of "
+    "them) or tfds:NAME; of texts: phrases, clinc150, "
     "huffpost, reuters or texts:PATH (CLASS.txt, one text a line)"
 )
 
