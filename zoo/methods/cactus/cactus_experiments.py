@@ -10,6 +10,7 @@ from metazoo.methods.cactus.cactus_recipe import (
     DEEPCLUSTER,
     MINI,
     OMNIGLOT,
+    OMNIGLOT_PROTONET,
     ORACLE,
     PAPER_ACAI,
     PAPER_DEEPCLUSTER,
@@ -28,7 +29,7 @@ _OMNIGLOT = Plan(
     maml=OMNIGLOT,
     settings=((5, 1), (5, 5), (20, 1), (20, 5)),
     embeddings={"acai": ACAI, "deepcluster": DEEPCLUSTER["omniglot"]},
-    protonet={**PROTONET, "num_tasks": 1},
+    protonet=OMNIGLOT_PROTONET,
 )
 _MINI = Plan(
     maml=MINI,
