@@ -7,15 +7,17 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 _APOSTROPHES = "['’]"
-# Punctuation and symbols of all scripts, in the syntax of RE2.
-_SEPARATORS = r"[\pP\pS]"
+# Punctuation, symbols, spaces and controls of all scripts, in the syntax of
+# RE2: TensorFlow splits at the spaces of ASCII alone.
+_SEPARATORS = r"[\pP\pS\pZ\p{Cc}]"
 _TEXTS_AT_ONCE = 1000
 
 
 def plain(texts: tf.Tensor) -> tf.Tensor:
     """Texts in lower case, words apart by white space alone.
 
-    Apostrophes are taken out; other punctuation and symbols become spaces.
+    Apostrophes are taken out; other punctuation, symbols, controls and the
+    spaces of other alphabets become spaces.
 
     Args:
         texts: string [...] in UTF-8.

@@ -27,6 +27,6 @@ class UnlabelledTraining:
         """
         from metazoo.data.unlabelled import unlabelled
 
-        data = super().load_dataset(data_dir, split)
+        data = super().load_dataset(data_dir, split)  # type: ignore[misc]
         training = split in (None, self.split)
         return unlabelled(data) if training and self.hides_classes else data

@@ -25,6 +25,13 @@ def test_words_are_split_without_case_and_punctuation():
     ]
 
 
+def test_every_white_space_of_unicode_parts_words():
+    spaces = [c for c in map(chr, range(0x3001)) if c.isspace()]
+    assert len(spaces) > 20
+    found = split_words([f"one{space}two" for space in spaces])
+    assert found == [["one", "two"]] * len(spaces)
+
+
 def test_frequent_words_come_first():
     sentences = [["b", "a"], ["b", "c"], ["b", "a"]]
     assert count_words(sentences, 2) == ("b", "a")
