@@ -10,14 +10,13 @@ from metazoo.methods.cactus.cactus_recipe import (
     DEEPCLUSTER,
     MINI,
     OMNIGLOT,
-    OMNIGLOT_PROTONET,
     ORACLE,
     PAPER_ACAI,
     PAPER_DEEPCLUSTER,
     PAPER_MINI,
     PAPER_OMNIGLOT,
     PAPER_PROTONET,
-    PROTONET,
+    QUICK_PROTONET,
 )
 from metazoo.methods.cactus.experiments.cactus_cells import (
     CACTUsScale,
@@ -29,13 +28,13 @@ _OMNIGLOT = Plan(
     maml=OMNIGLOT,
     settings=((5, 1), (5, 5), (20, 1), (20, 5)),
     embeddings={"acai": ACAI, "deepcluster": DEEPCLUSTER["omniglot"]},
-    protonet=OMNIGLOT_PROTONET,
+    protonet=QUICK_PROTONET,
 )
 _MINI = Plan(
     maml=MINI,
     settings=((5, 1), (5, 5), (5, 20), (5, 50)),
     embeddings={"acai": ACAI, "deepcluster": DEEPCLUSTER["mini_imagenet"]},
-    protonet={**PROTONET, "num_tasks": 4},
+    protonet=QUICK_PROTONET,
 )
 _PAPER_OMNIGLOT = Plan(
     maml=PAPER_OMNIGLOT,
