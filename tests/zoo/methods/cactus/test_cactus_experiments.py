@@ -143,6 +143,9 @@ def test_no_cell_has_a_handful_of_tasks():
     scale = CACTUsScale(episodes=400, support_images=1000)
     assert scale.tasks((5, 50)) == scale.tasks((5, 50), 200) == 40
     assert CACTUsScale(episodes=3, support_images=20).tasks((5, 50)) == 3
+    fewer = CACTUsScale(episodes=400, support_images=1000, least_tasks=16)
+    assert fewer.tasks((5, 50)) == 16
+    assert fewer.tasks((5, 5)) == 40
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,6 @@ from metazoo.methods.cactus.experiments.cactus_measures import (
 
 EMBEDDINGS = ("acai", "deepcluster")
 SCRATCH = "scratch"
-LEAST_TASKS = 40
 
 
 @dataclass(frozen=True)
@@ -39,17 +38,17 @@ class CACTUsScale(Scale):
     Attributes:
         support_images: of all tasks of a cell together, for learners that
             adapt by gradient steps; None for any number.
+        least_tasks: test tasks of a cell, however large they are: an interval
+            over a few says nothing.
         plan: recipes of this scale; None for those of the experiment.
     """
 
     support_images: int | None = None
+    least_tasks: int = 40
     plan: Plan | None = None
 
     def tasks(self, setting: Setting, steps: int = 50) -> int:
         """Test tasks of a learner that adapts by gradient steps.
-
-        However large they are, there are `LEAST_TASKS`: an interval over a
-        few tasks says nothing.
 
         Args:
             setting: ways and shots.
@@ -59,7 +58,7 @@ class CACTUsScale(Scale):
             return self.episodes
         ways, shots = setting
         most = self.support_images * 50 // (steps * ways * shots)
-        return min(self.episodes, max(LEAST_TASKS, most))
+        return min(self.episodes, max(self.least_tasks, most))
 
 
 @dataclass(frozen=True)
