@@ -85,8 +85,9 @@ def refuse_spoiled(cause: str, outputs: Mapping[str, np.ndarray]) -> None:
             raise EpisodeError(
                 f"{cause} does not fit the served model in tasks "
                 f"{np.flatnonzero(tasks).tolist()}: a label is beyond its "
-                "classes, an example is one it can't read, such as an empty "
-                "text, or a state holds NaN."
+                "classes, there are fewer classes than it learns from, an "
+                "example is one it can't read, such as an empty text, or a "
+                "state holds NaN."
             )
 
 

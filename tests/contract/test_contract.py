@@ -54,6 +54,7 @@ CHECKS = (
     "state_stores_and_reloads",
     "state_spec_tells_the_truth",
     "bad_support_is_refused",
+    "one_class_is_met_alike_on_the_wire",
     "export_equals_python_without_library",
     "golden_outputs_match",
 )
@@ -399,6 +400,23 @@ def test_bad_support_is_refused(method, learners):
     for bad in bad_queries:
         with pytest.raises(metazoo.EpisodeError, match="query_x"):
             learner.adapt(x, y).predict(bad)
+
+
+@every_method
+def test_one_class_is_met_alike_on_the_wire(method, learners):
+    learner, task = learners[method], episode(method, 1)
+    y = np.zeros_like(task.support_y)
+    served = learner._serve_adapt_predict(
+        tf.constant(task.support_x), tf.constant(y), tf.constant(task.query_x)
+    )
+    if learner.least_classes == 1:
+        expected = learner.adapt(task.support_x, y).predict(task.query_x)
+        np.testing.assert_allclose(served["probabilities"], expected, atol=1e-4)
+        return
+    with pytest.raises(metazoo.EpisodeError, match="support_y"):
+        learner.adapt(task.support_x, y)
+    assert np.isnan(served["probabilities"]).all()
+    assert (served["classes"].numpy() == -1).all()
 
 
 @every_method

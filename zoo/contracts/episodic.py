@@ -35,8 +35,7 @@ class EpisodicLearner(EpisodicVerbs):
             adaptation costs more than in proportion; None for any.
         example_dtype: dtype of raw examples: float32, or string for texts.
         least_classes: classes that the support of a task must have; 2 where
-            a single one teaches nothing. A server answers fewer by NaN, or
-            where the state is sound all the same, by probability 1.
+            a single one teaches nothing. A server answers fewer by NaN.
     """
 
     contract = "episodic"

@@ -13,6 +13,7 @@ import tensorflow as tf
 from metazoo.contracts.episodic_training import EpisodicTraining
 from metazoo.contracts.support_verb import SupportVerb
 from metazoo.data.episode import Episode
+from metazoo.losses import class_mask_of
 from metazoo.wire.faults import any_not_finite, spoil_all
 from metazoo.wire.guards import require, require_equal
 from metazoo.wire.signature import Signature
@@ -48,7 +49,8 @@ class EpisodicServing(EpisodicTraining):
     """Endpoints of a learner whose example is an episode.
 
     A faulty task (labels out of range, values that are not finite, no real
-    example) is answered with NaN and class -1, and spoils no task beside it.
+    example, fewer classes than `least_classes`) is answered with NaN and
+    class -1, and spoils no task beside it.
 
     Attributes:
         predictions: names of what is predicted of queries.
@@ -279,6 +281,9 @@ class EpisodicServing(EpisodicTraining):
         mask |= wrong[:, None]
         ways = self.ways_of(labels, mask)
         state = self._function(verb)(support_x, labels, mask, ways, *more)
+        if self.least_classes > 1:
+            present = tf.reduce_sum(class_mask_of(labels, mask, ways), -1)
+            wrong |= present < self.least_classes
         return spoil_all(state, wrong)
 
     def _support_checks(

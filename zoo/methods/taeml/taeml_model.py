@@ -23,7 +23,6 @@ from metazoo.methods.taeml.taeml_ensemble import (
     member_logits,
 )
 from metazoo.methods.taeml.taeml_trust import trust_network
-from metazoo.wire.faults import spoil_all
 from metazoo.wire.signature import Signature
 
 MODES = ("transductive", "single", "support")
@@ -319,11 +318,6 @@ class TAEML(FrozenBackbone):
         self, query_x: tf.Tensor, **state: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         return self._serve_answers("predict_support", query_x, state)
-
-    def _serve_verb(self, verb: str, *inputs: Any) -> dict[str, tf.Tensor]:
-        state = super()._serve_verb(verb, *inputs)
-        present = tf.reduce_sum(state["class_mask"], -1)
-        return spoil_all(state, present < self.least_classes)
 
     @property
     def least_classes(self) -> int:  # type: ignore[override]
