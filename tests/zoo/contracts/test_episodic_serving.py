@@ -123,7 +123,7 @@ def test_padding_holds_anything(run, new_episode, method, x, y):
 def test_each_task_has_its_own_size(run, new_episode, method):
     inputs = pad(wire(new_episode(num_tasks=3)), 2, np.nan, -7)
     total = inputs["support_y"].shape[1] - 2
-    inputs["support_size"] = np.array([total, total - 2, 1], np.int32)
+    inputs["support_size"] = np.array([total, total - 2, 3], np.int32)
     found = run(method, "adapt_predict_padded", **inputs)
     for task, size in enumerate(inputs["support_size"]):
         alone = run(
