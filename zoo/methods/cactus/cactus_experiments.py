@@ -9,6 +9,7 @@ from metazoo.methods.cactus.cactus_recipe import (
     ACAI,
     DEEPCLUSTER,
     MINI,
+    MINI_PROTONET,
     OMNIGLOT,
     ORACLE,
     PAPER_ACAI,
@@ -34,7 +35,7 @@ _MINI = Plan(
     maml=MINI,
     settings=((5, 1), (5, 5), (5, 20), (5, 50)),
     embeddings={"acai": ACAI, "deepcluster": DEEPCLUSTER["mini_imagenet"]},
-    protonet=QUICK_PROTONET,
+    protonet=MINI_PROTONET,
 )
 _PAPER_OMNIGLOT = Plan(
     maml=PAPER_OMNIGLOT,
