@@ -44,6 +44,21 @@ def start_jax(threads: int) -> None:
         )
 
 
+def versions(runtime: str) -> dict[str, str]:
+    """Library to version; a row's peer may need only some of them.
+
+    Args:
+        runtime: a key of `PACKAGES`.
+    """
+    found = {}
+    for name in PACKAGES[runtime]:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
 START = {"keras": start_keras, "torch": start_torch, "jax": start_jax}
 
 
@@ -60,6 +75,4 @@ def make(work: str, module: str) -> Step:
 
 if __name__ == "__main__":
     START[sys.argv[1]](int(sys.argv[2]))
-    serve(
-        make, {name: metadata.version(name) for name in PACKAGES[sys.argv[1]]}
-    )
+    serve(make, versions(sys.argv[1]))

@@ -197,11 +197,23 @@ def _claims_of(claims: Sequence[Mapping[str, Any]]) -> str:
                 f"{claim['claim']} ({claim['metric'].replace('_', ' ')})",
                 _measured({**claim, "mean": claim["difference"]}),
                 _bounds(claim),
-                "yes" if claim["holds"] else "**no**",
+                _verdict(claim),
             ]
             for claim in claims
         ],
     )
+
+
+def _verdict(claim: Mapping[str, Any]) -> str:
+    """Whether the claim holds; open where its interval crosses a bound."""
+    half = claim["ci95"] or 0.0
+    bounds = (claim["least"], claim["most"])
+    if any(
+        bound is not None and abs(claim["difference"] - bound) < half
+        for bound in bounds
+    ):
+        return "open: interval spans the bound"
+    return "yes" if claim["holds"] else "**no**"
 
 
 def _pictures_of(path: Path, pictures: Mapping[str, str]) -> list[str]:
